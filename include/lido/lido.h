@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT
+ * lido/lido.h -- all of the core. Each header also stands alone. */
+#ifndef LIDO_H
+#define LIDO_H
+
+#include <lido/base.h>
+#include <lido/block_pool.h>
+#include <lido/object_pool.h>
+#include <lido/registry.h>
+
+#endif
