@@ -32,7 +32,7 @@ typedef struct lido_resource {
     char        owner[LIDO_NAME_BYTES]; /* the part of the program it belongs to */
 } lido_resource;
 
-#define LIDO_RESOURCE {.struct_size = sizeof(lido_resource)}
+#define LIDO_RESOURCE {sizeof(lido_resource), 0, 0, 0, 0, {0}, {0}}
 
 /* Copies out the resource with the smallest id above `after`.
  *

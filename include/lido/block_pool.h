@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ * lido/block_pool.h -- fixed-size memory blocks, handed out and taken back from any thread.
+ *
+ * A block pool asks the system for slabs of blocks and hands the blocks out one by one. It keeps
+ * what comes back, within bounds, and knows at every moment which blocks are out:
+ *
+ *      acquire  -->  yours  -->  release             by pointer or by index
+ *         ^                         |
+ *         |                         v
+ *      free blocks in slabs,  idle slabs  -->  back to the system (trim, or idle_keep_ns later)
+ *
+ * A block keeps its address while it is yours. Its bytes are unspecified when you get it, unless
+ * LIDO_BLOCK_POOL_ZERO is set. The thread that releases need not be the one that acquired.
+ *
+ * What is promised in every build:
+ *   - A block released twice, or one that is not of this pool, is refused, named in
+ *     lido_last_error() with both pool and block, and harms nothing.
+ *     (A program that uses a block after releasing it is found by LIDO_BLOCK_POOL_GUARD and by
+ *     AddressSanitizer, not here.)
+ *   - Figures are exact at rest: when no call runs, they add up to the last block.
+ *   - Release never fails for lack of memory, and never calls malloc.
+ *
+ *                        which calls may run at the same time on one pool
+ *                        all of them, freely; destroy alone needs to be the only one
+ *
+ * Not here: blocks of several sizes (make several pools), objects that are expensive to build and
+ * waiting for one (lido/object_pool.h).
+ */
+#ifndef LIDO_BLOCK_POOL_H
+#define LIDO_BLOCK_POOL_H
+
+#include <lido/base.h>
+
+LIDO_BEGIN
+
+typedef struct lido_block_pool lido_block_pool;
+
+/* ---- Making a pool --------------------------------------------------------------------- */
+
+enum {
+    LIDO_BLOCK_POOL_ZERO     = 1 << 0, /* every block is all zero bytes when acquired */
+    LIDO_BLOCK_POOL_RESERVED = 1 << 1, /* block_limit blocks are mapped and touched at creation;
+                                          none is made or given back afterwards */
+};
+
+/* How blocks are backed; for finding errors, without building anything anew. */
+typedef enum lido_block_pool_mode {
+    LIDO_BLOCK_POOL_DEFAULT = 0, /* slabs; under AddressSanitizer: pass-through. The environment
+                                    variable LIDO_BLOCK_POOL_MODE=slabs|pass-through|guard changes
+                                    this default for the whole process */
+    LIDO_BLOCK_POOL_SLABS        = 1,
+    LIDO_BLOCK_POOL_PASS_THROUGH = 2, /* each block is a malloc of its own, so that sanitizers and
+                                         Valgrind see it; limits and figures as ever */
+    LIDO_BLOCK_POOL_GUARD = 3, /* each block has pages of its own, ends at an unreadable page and
+                                  is unreadable once released: an overrun or a late use faults
+                                  on the spot. Dear: two mappings a block */
+} lido_block_pool_mode;
+
+/* Zero in a field is its default; only block_size has none.
+ * Later versions add fields at the end; programs built today keep working. */
+typedef struct lido_block_pool_options {
+    uint64_t    struct_size;  /* set by LIDO_BLOCK_POOL_OPTIONS; in C++: = sizeof options */
+    uint64_t    block_size;   /* bytes, 1 to 1 GiB; required */
+    uint64_t    block_align;  /* bytes, a power of two up to 4096; default 16 */
+    uint64_t    block_limit;  /* blocks out at once; default: no limit but the system's */
+    uint64_t    ready_count;  /* blocks mapped and touched at creation; default 0 */
+    uint64_t    idle_keep_ns; /* an empty slab is kept this long for the next acquire; default
+                                 1 second; 1: hardly at all; LIDO_FOREVER: until trim */
+    uint64_t    flags;        /* LIDO_BLOCK_POOL_ZERO | ... */
+    uint64_t    mode;         /* lido_block_pool_mode */
+    const char *name;         /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
+    const char *owner;        /* the part of the program it belongs to; default "application" */
+} lido_block_pool_options;
+
+/* Options by name, in place (C only):
+ *     lido_block_pool_create(LIDO_BLOCK_POOL_OPTIONS(.name = "frames", .block_size = 4096), &pool) */
+#define LIDO_BLOCK_POOL_OPTIONS(...)                                                               \
+    (&(const lido_block_pool_options){.struct_size = sizeof(lido_block_pool_options), __VA_ARGS__})
+
+/* Makes a pool and stores it in *pool. Yours until lido_block_pool_destroy.
+ *
+ * Errors   ARGUMENT     a field is missing or out of range; the message names it
+ *          UNSUPPORTED  a field or flag that this library version does not know is set
+ *          NO_MEMORY    the pool or its ready blocks could not be had
+ *          On any error *pool becomes NULL and nothing is kept. */
+#define lido_block_pool_create(options, pool) lido_block_pool_create_at(options, pool, LIDO_HERE)
+LIDO_API LIDO_NODISCARD lido_status lido_block_pool_create_at(
+    const lido_block_pool_options *options, lido_block_pool **pool, const char *site);
+
+/* Ends the pool and gives its memory back. NULL does nothing.
+ *
+ * Errors   BUSY  blocks are still out; the message says how many and names one. The pool lives on.
+ * Threads  no other call on this pool may be running. */
+LIDO_API lido_status lido_block_pool_destroy(lido_block_pool *pool);
+
+/* ---- Blocks ---------------------------------------------------------------------------- */
+
+/* Hands out one block, yours until released. Never waits for another thread's release.
+ *
+ * Returns  the block, or NULL; then lido_last_status() is
+ *          LIMIT      block_limit blocks are out
+ *          NO_MEMORY  the system has no memory to give */
+LIDO_API LIDO_NODISCARD void *lido_block_pool_acquire(lido_block_pool *pool);
+
+/* Gives a block back. NULL does nothing.
+ *
+ * Errors   NOT_HELD  released before, or not the start of a block of this pool; nothing changed */
+#define lido_block_pool_release(pool, block) lido_block_pool_release_at(pool, block, LIDO_HERE)
+LIDO_API lido_status lido_block_pool_release_at(lido_block_pool *pool, void *block,
+                                                const char *site);
+
+/* Hands out up to count blocks into blocks[], cheaper than one by one.
+ *
+ * Returns  how many, from the front of blocks[]; when fewer than count, lido_last_status() says
+ *          why, as for acquire. */
+LIDO_API LIDO_NODISCARD uint64_t lido_block_pool_acquire_many(lido_block_pool *pool,
+                                                              uint64_t count, void *blocks[]);
+
+/* Gives back count blocks; NULL entries are skipped.
+ *
+ * Errors   NOT_HELD  at least one was refused as by release; all others were given back */
+#define lido_block_pool_release_many(pool, count, blocks)                                          \
+    lido_block_pool_release_many_at(pool, count, blocks, LIDO_HERE)
+LIDO_API lido_status lido_block_pool_release_many_at(lido_block_pool *pool, uint64_t count,
+                                                     void *const blocks[], const char *site);
+
+/* ---- Blocks by number ------------------------------------------------------------------ */
+
+/* Every block of a pool has an index, small and dense, the same for as long as it is out. */
+
+/* Stores the index of a block that is out.
+ *
+ * Errors   NOT_HELD  as for release */
+LIDO_API lido_status lido_block_pool_read_index(const lido_block_pool *pool, const void *block,
+                                                uint64_t *index);
+
+/* Returns  the block that is out under this index, or NULL (NOT_HELD). */
+LIDO_API void *lido_block_pool_at(const lido_block_pool *pool, uint64_t index);
+
+/* Gives back the block of this index.
+ *
+ * Errors   NOT_HELD  no block is out under this index */
+#define lido_block_pool_release_index(pool, index)                                                 \
+    lido_block_pool_release_index_at(pool, index, LIDO_HERE)
+LIDO_API lido_status lido_block_pool_release_index_at(lido_block_pool *pool, uint64_t index,
+                                                      const char *site);
+
+/* Finds the blocks that are out, one by one, in the order of their indices:
+ *
+ *     for (uint64_t i = 0; (block = lido_block_pool_next(pool, &i)) != NULL; i++) ...
+ *
+ * Returns  the block out with the smallest index not below *index, and that index; NULL: no more.
+ *          What is acquired or released during the loop may be seen or not. */
+LIDO_API void *lido_block_pool_next(const lido_block_pool *pool, uint64_t *index);
+
+/* ---- Watching and steering ------------------------------------------------------------- */
+
+/* Counts of this moment. Those "since creation" only grow; none is ever reset. */
+typedef struct lido_block_pool_stats {
+    uint64_t struct_size;      /* set it to sizeof before the call */
+    uint64_t acquired;         /* blocks handed out since creation */
+    uint64_t released;         /* blocks given back since creation */
+    uint64_t live;             /* blocks out: acquired - released */
+    uint64_t live_peak;        /* the most that were ever out at once */
+    uint64_t existing;         /* blocks out or free in the pool's memory */
+    uint64_t made;             /* blocks made since creation; acquired - made were re-used */
+    uint64_t cached;           /* free blocks in caches, at hand without looking into a slab */
+    uint64_t stranded;         /* free blocks in slabs that blocks in use keep from going back */
+    uint64_t idle;             /* free blocks in empty slabs: these can go back */
+    uint64_t refused_limit;    /* acquires refused: block_limit */
+    uint64_t refused_memory;   /* acquires refused: no memory */
+    uint64_t refused_release;  /* releases refused: twice, or foreign */
+    uint64_t block_limit;      /* the limit in force; 0: none */
+    uint64_t committed_bytes;  /* memory held for blocks now */
+    uint64_t overhead_bytes;   /* memory held for book-keeping now, this pool's all in */
+    uint64_t committed_peak;   /* the most bytes ever held for blocks */
+    double   utilisation;      /* live / existing; 1 when nothing exists */
+    double   byte_efficiency;  /* block_size * live / (committed + overhead); 1 when nothing live */
+    double   reuse;            /* share of acquired served without making; 1 before the first */
+    double   fragmentation;    /* share of committed bytes that trim could bring together and give
+                                  back and has not yet: free in caches and in empty slabs */
+} lido_block_pool_stats;
+
+/* Fills *stats, as far as its struct_size reaches.
+ *
+ * Errors   ARGUMENT  struct_size is not set
+ * Cost     fit for every second, not for every request */
+LIDO_API lido_status lido_block_pool_read_stats(const lido_block_pool *pool,
+                                                lido_block_pool_stats *stats);
+
+/* Changes the limit of the running pool; 0: none. A lower one takes no block away: acquire is
+ * refused until fewer are out.
+ *
+ * Errors   ARGUMENT  the pool is RESERVED and the limit is 0 or above the blocks it has */
+LIDO_API lido_status lido_block_pool_set_block_limit(lido_block_pool *pool, uint64_t block_limit);
+
+/* Coalesces and gives every empty slab back to the system, now, for at most about budget_ns
+ * (LIDO_FOREVER: all there is). Stops no other call for longer than one slab takes.
+ *
+ * Returns  bytes given back; 0 for a RESERVED pool. */
+LIDO_API uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns);
+
+/* Returns  the size of every block in bytes, as asked for at creation. */
+LIDO_API uint64_t lido_block_pool_block_size(const lido_block_pool *pool);
+
+LIDO_END
+
+#endif
