@@ -308,8 +308,8 @@ lido_status lido_block_pool_destroy(lido_block_pool *pool) {
     if (pool->live) {
         void *block = lido_block_pool_next(pool, &index);
         return LIDO__FAIL(LIDO_ERR_BUSY,
-                          "block_pool \"%s\": %u blocks are out, block %u at %p among them; "
-                          "release them first",
+                          "block_pool \"%s\": blocks out: %u, among them block %u at %p; release "
+                          "them first",
                           .word = {pool->resource.info.name},
                           .number = {pool->live, index, (uint64_t)(uintptr_t)block});
     }
@@ -585,9 +585,8 @@ lido_status lido_block_pool_read_stats(const lido_block_pool *constant,
 lido_status lido_block_pool_set_block_limit(lido_block_pool *pool, uint64_t block_limit) {
     lido__lock(&pool->lock);
     uint64_t existing = pool->slab_count * pool->shape.per_slab;
-    bool fits = !(pool->flags & LIDO_BLOCK_POOL_RESERVED) ||
-                pool->shape.mode == LIDO_BLOCK_POOL_PASS_THROUGH ||
-                (block_limit && block_limit <= existing);
+    bool fits =
+        !(pool->flags & LIDO_BLOCK_POOL_RESERVED) || (block_limit && block_limit <= existing);
     if (fits)
         pool->limit = block_limit;
     lido__unlock(&pool->lock);

@@ -243,7 +243,7 @@ static lido_status fail_with_holders(struct lido_object_pool *pool, lido_status 
 }
 
 #define HOLDERS                                                                                    \
-    "%u of %u objects are out: %u acquired at %s (longest by thread %u, for %t), %u at %s"
+    "objects out: %u of %u; acquired at %s: %u (longest by thread %u, for %t); at %s: %u"
 
 bool lido_object_pool_next_holder(const lido_object_pool *constant, uint64_t first,
                                   lido_object_pool_holder *holder) {
@@ -701,8 +701,7 @@ lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) 
         if (is_quiet)
             return LIDO_OK;
         if (!in_time)
-            return fail_with_holders(pool, LIDO_ERR_BUSY,
-                                     "object_pool \"%s\": closed, but " HOLDERS);
+            return fail_with_holders(pool, LIDO_ERR_BUSY, "object_pool \"%s\": closed; " HOLDERS);
         in_time = lido__sys.park(&pool->closers, seen, deadline_ns);
     }
 }
@@ -736,7 +735,7 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     lido__unlock(&pool->lock);
     if (live)
         return fail_with_holders(pool, LIDO_ERR_BUSY,
-                                 "object_pool \"%s\": it cannot be destroyed, " HOLDERS);
+                                 "object_pool \"%s\": cannot be destroyed; " HOLDERS);
     (void)lido_object_pool_trim(pool, 0);
     lido__resource_remove(&pool->resource);
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.destroyed", {"pool", pool->resource.info.name, 0},
