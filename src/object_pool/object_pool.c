@@ -181,7 +181,7 @@ static bool is_at_rest(const struct lido_object_pool *pool) {
 /* Called with the lock, returns without: serves one waiter and tells who waits for the last. */
 static void unlock_and_wake(struct lido_object_pool *pool) {
     _Atomic uint32_t *served = serve(pool);
-    bool is_quiet = pool->closed && pool->count.live == 0;
+    bool is_quiet = pool->closed && is_at_rest(pool);
     if (is_quiet)
         (void)lido__add(&pool->closers, 1, relaxed); /* under the lock; park compares it */
     lido__unlock(&pool->lock);
@@ -695,7 +695,7 @@ lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) 
     turn_away_waiters(pool);
     for (;;) {
         lido__lock(&pool->lock);
-        bool is_quiet = pool->count.live == 0;
+        bool is_quiet = is_at_rest(pool);
         uint32_t seen = lido__load(&pool->closers, relaxed); /* changes under this lock */
         lido__unlock(&pool->lock);
         if (is_quiet)
