@@ -27,7 +27,8 @@ bench: ## measure lido beside its peers, which are installed for that; JSON in a
 	@mkdir -p artifacts
 	build/release/lido bench --json artifacts/bench.json
 
-install: release ## copy command, libraries, headers to PREFIX (default /usr/local) below DESTDIR
+# As root it must not build anything in a user's folder: it builds only where nothing was built.
+install: $(if $(wildcard build/release/lido),,release) ## copy command, libraries, headers to PREFIX (default /usr/local) below DESTDIR
 	cmake --install build/release --prefix "$(PREFIX)"
 
 check: ## the static checks: rules of the house, clang's warnings, clang-tidy, cppcheck
