@@ -63,7 +63,7 @@ typedef struct lido_block_pool_options {
     uint64_t    block_size;   /* bytes, 1 to 1 GiB; required */
     uint64_t    block_align;  /* bytes, a power of two up to 4096; default 16 */
     uint64_t    block_limit;  /* blocks out at once; default: no limit but the system's */
-    uint64_t    ready_count;  /* blocks mapped and touched at creation; default 0 */
+    uint64_t    ready_count;  /* blocks mapped and touched at creation, and kept; default 0 */
     uint64_t    idle_keep_ns; /* an empty slab is kept this long for the next acquire; default
                                  1 second; 1: hardly at all; LIDO_FOREVER: until trim */
     uint64_t    flags;        /* LIDO_BLOCK_POOL_ZERO | ... */

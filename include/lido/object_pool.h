@@ -51,7 +51,7 @@ typedef struct lido_object_pool_options {
     const char *name;  /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
     const char *owner; /* the part of the program it belongs to; default "application" */
 
-    /* Builds an object. Returns 0, or a code of yours that goes into the message (CALLBACK). */
+    /* Builds an object, not NULL. Returns 0, or a code of yours for the message (CALLBACK). */
     int (*create)(void *context, void **object);
     /* Asked before an idle object is handed out: 0 is fine, else it is destroyed and the next one
      * taken. Default: always fine. */
@@ -167,7 +167,7 @@ LIDO_API bool lido_object_pool_next_holder(const lido_object_pool *pool, uint64_
                                            lido_object_pool_holder *holder);
 
 /* Counts of this moment. Those "since creation" only grow; none is ever reset. At rest
- * existing = live + idle and acquired = released + discarded + live. */
+ * existing = live + idle, and acquired = released + discarded + live + the leases lost by fork. */
 typedef struct lido_object_pool_stats {
     uint64_t struct_size;     /* set it to sizeof before the call */
     uint64_t acquired;        /* leases handed out since creation */

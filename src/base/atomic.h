@@ -22,15 +22,15 @@ extern void (*lido__yield_hook)(void);
 #define LIDO__POINT() ((void)0)
 #endif
 
-#define lido__load(object, order) (LIDO__POINT(), atomic_load_explicit(object, memory_order_##order))
+#define lido__load(object, order)                                                                  \
+    (LIDO__POINT(), atomic_load_explicit(object, memory_order_##order))
 #define lido__store(object, value, order)                                                          \
     (LIDO__POINT(), atomic_store_explicit(object, value, memory_order_##order))
 #define lido__exchange(object, value, order)                                                       \
     (LIDO__POINT(), atomic_exchange_explicit(object, value, memory_order_##order))
 #define lido__cas(object, expected, value, success, failure)                                       \
-    (LIDO__POINT(),                                                                                \
-     atomic_compare_exchange_strong_explicit(object, expected, value, memory_order_##success,      \
-                                             memory_order_##failure))
+    (LIDO__POINT(), atomic_compare_exchange_strong_explicit(                                       \
+                        object, expected, value, memory_order_##success, memory_order_##failure))
 #define lido__add(object, value, order)                                                            \
     (LIDO__POINT(), atomic_fetch_add_explicit(object, value, memory_order_##order))
 #define lido__sub(object, value, order)                                                            \

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT
+ * One pair of handlers for all of lido: see fork.h. The list only grows, under `lock`, which fork
+ * itself takes first: so nobody registers between prepare and child. */
+#include "base/fork.h"
+
+#include "base/mutex.h"
+#include "base/status.h"
+#include "base/sys.h"
+#include "base/thread.h"
+
+static lido__mutex lock = LIDO__MUTEX_INIT;
+static struct lido__fork_client *clients; /* by order */
+static bool installed;
+static uint64_t forking_id;
+
+static void prepare(void) {
+    lido__lock(&lock);
+    forking_id = lido__thread_id();
+    for (struct lido__fork_client *c = clients; c; c = c->next)
+        c->prepare();
+}
+
+/* In the order of preparing: resources are whole and free again before the records of vanished
+ * threads end, whose exit calls may need them. */
+static void parent(void) {
+    for (struct lido__fork_client *c = clients; c; c = c->next)
+        c->parent();
+    lido__unlock(&lock);
+}
+
+static void child(void) {
+    for (struct lido__fork_client *c = clients; c; c = c->next)
+        c->child();
+    lido__unlock(&lock);
+}
+
+lido_status lido__fork_register(struct lido__fork_client *client) {
+    int error = 0;
+    lido__lock(&lock);
+    if (!installed && (error = lido__sys.at_fork(prepare, parent, child)) == 0)
+        installed = true;
+    if (installed && !client->listed) {
+        struct lido__fork_client **at = &clients;
+        while (*at && (*at)->order <= client->order)
+            at = &(*at)->next;
+        client->next = *at;
+        client->listed = true;
+        *at = client;
+    }
+    lido__unlock(&lock);
+    if (error)
+        return LIDO__FAIL(LIDO_ERR_SYSTEM, "pthread_atfork failed with errno %u",
+                          .number = {(uint64_t)error});
+    return LIDO_OK;
+}
+
+uint64_t lido__fork_parent_id(void) {
+    return forking_id;
+}

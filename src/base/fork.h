@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ * fork() while other threads are at work: before it, lido takes all its locks in order; after it,
+ * parent and child let them go, and the child forgets what belonged to threads that it has not.
+ *
+ * A child starts with consistent pools, because every change of theirs happens under a lock. */
+#ifndef LIDO_SRC_BASE_FORK_H
+#define LIDO_SRC_BASE_FORK_H
+
+#include <lido/base.h>
+
+struct lido__fork_client {
+    void (*prepare)(void); /* take the locks */
+    void (*parent)(void);  /* let them go */
+    void (*child)(void);   /* mend what vanished threads left, and let them go */
+    struct lido__fork_client *next;
+    int order; /* prepared from low to high, as locks are */
+    bool listed;
+};
+
+/* Lists a client for good; a second time does nothing.
+ *
+ * Errors   SYSTEM  the handlers cannot be installed */
+lido_status lido__fork_register(struct lido__fork_client *client);
+
+/* In child(): the kernel's id, in the parent, of the thread that forked. */
+uint64_t lido__fork_parent_id(void);
+
+enum { LIDO__FORK_REGISTRY = 1, LIDO__FORK_THREADS = 2, LIDO__FORK_LOG = 3 };
+
+#endif

@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT
+ * Records of threads: see thread.h. */
+#include "base/thread.h"
+
+#include "base/fork.h"
+#include "base/mutex.h"
+#include "base/sys.h"
+
+#include <string.h>
+
+enum { EXIT_CALLS = 8 };
+
+_Thread_local struct lido__thread *lido__thread_self __attribute__((tls_model("initial-exec")));
+
+static lido__mutex lock = LIDO__MUTEX_INIT;
+static struct lido__thread *threads; /* by slot */
+static lido__thread_exit_call exit_calls[EXIT_CALLS];
+static pthread_key_t key;
+static bool has_key;
+
+static void end_record(struct lido__thread *thread) {
+    for (int i = EXIT_CALLS - 1; i >= 0; i--) {
+        lido__lock(&lock);
+        lido__thread_exit_call call = exit_calls[i];
+        lido__unlock(&lock);
+        if (call)
+            call(thread);
+    }
+}
+
+static void unlink_record(struct lido__thread *thread) {
+    struct lido__thread **at = &threads;
+    while (*at != thread)
+        at = &(*at)->next;
+    *at = thread->next;
+}
+
+static void at_thread_exit(void *record) {
+    struct lido__thread *thread = record;
+    end_record(thread);
+    lido__lock(&lock);
+    unlink_record(thread);
+    lido__unlock(&lock);
+    lido__thread_self = NULL;
+    lido__sys.free(thread);
+}
+
+static void fork_prepare(void) {
+    lido__lock(&lock);
+}
+
+static void fork_parent(void) {
+    lido__unlock(&lock);
+}
+
+/* The child has one thread, under a new kernel id: all other records are those of vanished ones. */
+static void fork_child(void) {
+    struct lido__thread *vanished = NULL;
+    struct lido__thread *self = lido__thread_self;
+    while (threads) {
+        struct lido__thread *thread = threads;
+        threads = thread->next;
+        if (thread == self)
+            continue;
+        thread->next = vanished;
+        vanished = thread;
+    }
+    if (self) {
+        self->next = NULL;
+        self->id = lido__sys.thread_id();
+        threads = self;
+    }
+    lido__unlock(&lock);
+    while (vanished) {
+        struct lido__thread *thread = vanished;
+        vanished = thread->next;
+        end_record(thread);
+        lido__sys.free(thread);
+    }
+}
+
+static struct lido__fork_client fork_client = {.prepare = fork_prepare,
+                                               .parent = fork_parent,
+                                               .child = fork_child,
+                                               .order = LIDO__FORK_THREADS};
+
+static bool make_key(void) {
+    lido__lock(&lock);
+    if (!has_key)
+        has_key = lido__sys.key_create(&key, at_thread_exit) == 0;
+    bool made = has_key;
+    lido__unlock(&lock);
+    return made;
+}
+
+static void link_record(struct lido__thread *thread) {
+    struct lido__thread **at = &threads;
+    while (*at && (*at)->slot == thread->slot) {
+        thread->slot++;
+        at = &(*at)->next;
+    }
+    thread->next = *at;
+    *at = thread;
+}
+
+struct lido__thread *lido__thread_attach(void) {
+    struct lido__thread *thread = NULL;
+    if (make_key())
+        thread = lido__sys.alloc(sizeof *thread, _Alignof(struct lido__thread));
+    if (!thread)
+        return NULL;
+    memset(thread, 0, sizeof *thread);
+    thread->id = lido__sys.thread_id();
+    if (lido__sys.key_set(key, thread) != 0) {
+        lido__sys.free(thread);
+        return NULL;
+    }
+    lido__lock(&lock);
+    link_record(thread);
+    lido__unlock(&lock);
+    lido__thread_self = thread;
+    (void)lido__fork_register(&fork_client);
+    return thread;
+}
+
+void lido__thread_on_exit(lido__thread_exit_call call) {
+    int i = 0;
+    lido__lock(&lock);
+    while (i < EXIT_CALLS && exit_calls[i] && exit_calls[i] != call)
+        i++;
+    if (i < EXIT_CALLS)
+        exit_calls[i] = call;
+    lido__unlock(&lock);
+}
+
+uint64_t lido__thread_id(void) {
+    return lido__thread_self ? lido__thread_self->id : lido__sys.thread_id();
+}
