@@ -24,19 +24,19 @@ static bool skipped_folder(const char *name) {
 
 static char *join(const char *folder, const char *name) {
     size_t size = strlen(folder) + strlen(name) + 2;
-    char  *path = must_realloc(NULL, size);
+    char *path = must_realloc(NULL, size);
     snprintf(path, size, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", name);
     return path;
 }
 
 static void add_failure(struct corpus *corpus, const char *path, const char *reason) {
-    *array_push(&corpus->failures) = (struct corpus_failure){
-        must_copy(path, strlen(path)), must_copy(reason, strlen(reason))};
+    *array_push(&corpus->failures) =
+        (struct corpus_failure){must_copy(path, strlen(path)), must_copy(reason, strlen(reason))};
 }
 
 static void add_entry(struct corpus *corpus, int folder_fd, const char *folder, const char *name,
                       void *folders) {
-    paths      *todo = folders;
+    paths *todo = folders;
     struct stat status;
     if (fstatat(folder_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (ends_with(name, ".py")) {
@@ -58,8 +58,8 @@ static void add_entry(struct corpus *corpus, int folder_fd, const char *folder, 
 }
 
 static void read_folder(struct corpus *corpus, const char *folder, paths *todo) {
-    int  fd = openat(corpus->root, folder[0] != '\0' ? folder : ".",
-                     O_RDONLY | O_DIRECTORY | O_CLOEXEC | (folder[0] != '\0' ? O_NOFOLLOW : 0));
+    int fd = openat(corpus->root, folder[0] != '\0' ? folder : ".",
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | (folder[0] != '\0' ? O_NOFOLLOW : 0));
     DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
     if (stream == NULL) {
         add_failure(corpus, folder[0] != '\0' ? folder : ".",
@@ -83,12 +83,12 @@ static int by_path(const void *a, const void *b) {
 }
 
 static bool has_init(const struct corpus *corpus, const char *folder, size_t length) {
-    char              *copy = must_copy(folder, length);
+    char *copy = must_copy(folder, length);
     struct source_file wanted = {.path = join(copy, "__init__.py")};
     const struct source_file *found =
-        corpus->files.count == 0 ? NULL
-                                 : bsearch(&wanted, corpus->files.items, corpus->files.count,
-                                           sizeof wanted, by_path);
+        corpus->files.count == 0
+            ? NULL
+            : bsearch(&wanted, corpus->files.items, corpus->files.count, sizeof wanted, by_path);
     free(wanted.path);
     free(copy);
     return found != NULL && found->regular;
@@ -99,8 +99,8 @@ static bool has_init(const struct corpus *corpus, const char *folder, size_t len
 static void name_module(struct corpus *corpus, struct source_file *file, const char *root_package) {
     const char *slash = strrchr(file->path, '/');
     const char *stem = slash != NULL ? slash + 1 : file->path;
-    size_t      folder = slash != NULL ? (size_t)(slash - file->path) : 0, top = folder;
-    bool        rooted = folder == 0 && root_package != NULL;
+    size_t folder = slash != NULL ? (size_t)(slash - file->path) : 0, top = folder;
+    bool rooted = folder == 0 && root_package != NULL;
     file->in_package = rooted;
     while (top > 0 && has_init(corpus, file->path, top)) {
         file->in_package = true;
@@ -112,7 +112,7 @@ static void name_module(struct corpus *corpus, struct source_file *file, const c
             top--;
     }
     size_t start = top > 0 ? top + 1 : 0;
-    char  *package = must_copy(file->path + start, folder > start ? folder - start : 0);
+    char *package = must_copy(file->path + start, folder > start ? folder - start : 0);
     for (char *c = package; *c != '\0'; c++) {
         if (*c == '/')
             *c = '.';
@@ -125,7 +125,7 @@ static void name_module(struct corpus *corpus, struct source_file *file, const c
         free(below);
     }
     size_t stem_length = strlen(stem) - strlen(".py");
-    bool   is_init = stem_length == 8 && memcmp(stem, "__init__", 8) == 0 && file->in_package;
+    bool is_init = stem_length == 8 && memcmp(stem, "__init__", 8) == 0 && file->in_package;
     size_t size = strlen(package) + stem_length + 2;
     file->module = must_realloc(NULL, size);
     file->package_bytes = (uint32_t)strlen(package);
@@ -139,7 +139,7 @@ static void name_module(struct corpus *corpus, struct source_file *file, const c
 
 static int larger_first(const void *a, const void *b, void *context) {
     const struct source_file *files = context;
-    uint32_t                  x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     if (files[x].bytes != files[y].bytes)
         return files[x].bytes < files[y].bytes ? 1 : -1;
     return x < y ? -1 : x > y;
@@ -147,8 +147,8 @@ static int larger_first(const void *a, const void *b, void *context) {
 
 static int by_module(const void *a, const void *b, void *context) {
     const struct source_file *files = context;
-    uint32_t                  x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int                       order = strcmp(files[x].module, files[y].module);
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    int order = strcmp(files[x].module, files[y].module);
     return order != 0 ? order : x < y ? -1 : x > y;
 }
 
@@ -160,7 +160,7 @@ static char *package_of_root(const struct corpus *corpus, const char *dir) {
     if (real == NULL)
         return NULL;
     const char *name = strrchr(real, '/') + 1;
-    char       *copy = name[0] != '\0' ? must_copy(name, strlen(name)) : NULL;
+    char *copy = name[0] != '\0' ? must_copy(name, strlen(name)) : NULL;
     free(real);
     return copy;
 }

@@ -6,12 +6,12 @@
 #include "text.h"
 
 struct source_file {
-    char    *path;   /* relative to DIR, with '/' */
-    char    *module; /* "json.decoder" */
+    char *path;   /* relative to DIR, with '/' */
+    char *module; /* "json.decoder" */
     uint64_t bytes;
     uint32_t package_bytes; /* length of the package in module; meaningless without one */
-    bool     in_package;
-    bool     regular;
+    bool in_package;
+    bool regular;
 };
 
 struct corpus_failure {
@@ -20,11 +20,11 @@ struct corpus_failure {
 };
 
 struct corpus {
-    int root; /* DIR, open */
-    ARRAY(struct source_file) files;        /* by path, bytewise */
-    ARRAY(struct corpus_failure) failures;  /* folders that could not be read */
-    uint32_t *largest_first;                /* numbers of files */
-    uint32_t *by_module;                    /* numbers of files, by module, then by path */
+    int root;                              /* DIR, open */
+    ARRAY(struct source_file) files;       /* by path, bytewise */
+    ARRAY(struct corpus_failure) failures; /* folders that could not be read */
+    uint32_t *largest_first;               /* numbers of files */
+    uint32_t *by_module;                   /* numbers of files, by module, then by path */
 };
 
 #define NO_FILE UINT32_MAX

@@ -20,7 +20,7 @@ void algorithm_enter(struct detector *d, const struct frame *frame) {
 
 static void note_body(struct detector *d, uint32_t number) {
     const struct function *function = &d->functions.items[number];
-    uint32_t               last = function->last_token;
+    uint32_t last = function->last_token;
     while (last > function->first_token && d->tokens.items[last - 1].is_semicolon)
         last--;
     uint32_t count = last - function->first_token;

@@ -21,7 +21,7 @@ static bool same(const char *text, uint32_t length, const char *word) {
 
 /* The key "receiver.open/close". */
 static uint32_t protocol_key(struct detector *d, TSNode receiver, const struct protocol *protocol) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, receiver, &length);
     d->text.count = 0;
     for (uint32_t i = 0; i < length; i++) {
@@ -29,7 +29,7 @@ static uint32_t protocol_key(struct detector *d, TSNode receiver, const struct p
             *array_push(&d->text) = text[i];
     }
     char tail[32];
-    int  tail_length = snprintf(tail, sizeof tail, ".%s/%s", protocol->first, protocol->second);
+    int tail_length = snprintf(tail, sizeof tail, ".%s/%s", protocol->first, protocol->second);
     for (int i = 0; i < tail_length; i++)
         *array_push(&d->text) = tail[i];
     return strings_put(&d->strings, d->text.items, d->text.count);
@@ -67,7 +67,7 @@ static void note_assignment(struct detector *d, const struct frame *frame) {
     if (call.name == NULL || call.attribute || !same(call.name, call.name_length, "open"))
         return;
     for (uint32_t i = 0; i < d->assignment.targets.count; i++) {
-        TSNode         target = plain_target(d->assignment.targets.items[i]);
+        TSNode target = plain_target(d->assignment.targets.items[i]);
         enum node_kind kind = kind_of(target);
         if (kind == NODE_IDENTIFIER || kind == NODE_ATTRIBUTE || kind == NODE_SUBSCRIPT)
             add_half(d, frame, protocol_key(d, target, &protocols[0]), d->assignment.value, false);

@@ -32,7 +32,7 @@ static bool counts(const struct detector *d, uint32_t up) {
 void meaning_enter(struct detector *d, const struct frame *frame) {
     if (frame->function == NO_FUNCTION)
         return;
-    TSNode   node = frame->node;
+    TSNode node = frame->node;
     uint32_t up = climb(d, 1);
     if (frame_above(d, up)->kind == NODE_UNARY && frame->kind != NODE_STRING) {
         node = frame_above(d, up)->node;

@@ -25,7 +25,7 @@ static bool start_relative(struct detector *d, uint32_t dots) {
 }
 
 static void append_dotted(struct detector *d, TSNode dotted) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, dotted, &length);
     for (uint32_t i = 0; i < length; i++) {
         if (strchr(" \t\f\n\\", text[i]) == NULL)
@@ -45,7 +45,7 @@ static uint32_t read_module(struct detector *d, const struct frame *frame) {
     }
     uint32_t first = d->nodes.count, count = push_children(d, module), length, dots = 0;
     const TSNode *parts = d->nodes.items + first;
-    const char   *prefix = count > 0 ? text_of(d, parts[0], &length) : "";
+    const char *prefix = count > 0 ? text_of(d, parts[0], &length) : "";
     for (uint32_t i = 0; count > 0 && i < length; i++)
         dots += prefix[i] == '.';
     bool inside = dots > 0 && start_relative(d, dots);

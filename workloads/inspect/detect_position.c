@@ -5,8 +5,9 @@
 
 enum { ARGUMENT_MINIMUM = 4, ELEMENT_MINIMUM = 3 };
 
-const uint8_t position_wants[] = {NODE_FUNCTION,    NODE_CALL,          NODE_RETURN, NODE_ASSIGNMENT,
-                                  NODE_IMPORT_FROM, NODE_FUTURE_IMPORT, NODE_OTHER};
+const uint8_t position_wants[] = {NODE_FUNCTION,   NODE_CALL,        NODE_RETURN,
+                                  NODE_ASSIGNMENT, NODE_IMPORT_FROM, NODE_FUTURE_IMPORT,
+                                  NODE_OTHER};
 
 static uint32_t count_parameters(struct detector *d, TSNode function) {
     uint32_t first = d->nodes.count, positional = 0;
@@ -48,13 +49,13 @@ static void note_return(struct detector *d, const struct frame *frame) {
     if (frame->function == NO_FUNCTION || ts_node_named_child_count(frame->node) == 0)
         return;
     uint32_t first = d->nodes.count, count = push_children(d, frame->node);
-    TSNode   value = count > 0 ? without_parentheses(d->nodes.items[first]) : frame->node;
+    TSNode value = count > 0 ? without_parentheses(d->nodes.items[first]) : frame->node;
     d->nodes.count = first;
     enum node_kind kind = kind_of(value);
     if ((kind == NODE_TUPLE || kind == NODE_EXPRESSION_LIST) &&
         count_elements(d, value) >= ELEMENT_MINIMUM)
-        add_fact(d, SORT_RESULTS, ROLE_RETURN, d->functions.items[frame->function].name, frame->node,
-                 frame->function);
+        add_fact(d, SORT_RESULTS, ROLE_RETURN, d->functions.items[frame->function].name,
+                 frame->node, frame->function);
 }
 
 static void note_unpack(struct detector *d, const struct frame *frame) {
@@ -65,9 +66,10 @@ static void note_unpack(struct detector *d, const struct frame *frame) {
     if (call.name == NULL)
         return;
     for (uint32_t i = 0; i < d->assignment.targets.count; i++) {
-        TSNode         target = plain_target(d->assignment.targets.items[i]);
+        TSNode target = plain_target(d->assignment.targets.items[i]);
         enum node_kind kind = kind_of(target);
-        if ((kind == NODE_PATTERN_LIST || kind == NODE_TUPLE_PATTERN || kind == NODE_LIST_PATTERN) &&
+        if ((kind == NODE_PATTERN_LIST || kind == NODE_TUPLE_PATTERN ||
+             kind == NODE_LIST_PATTERN) &&
             count_elements(d, target) >= ELEMENT_MINIMUM) {
             uint32_t key = strings_put(&d->strings, call.name, call.name_length);
             add_fact(d, SORT_RESULTS, ROLE_UNPACK, key, frame->node, frame->function)->plain =

@@ -8,14 +8,15 @@
 const uint8_t timing_wants[] = {NODE_CALL, NODE_OTHER};
 
 static bool calls(const struct detector *d, const char *name) {
-    return strlen(name) == d->call.name_length && memcmp(d->call.name, name, d->call.name_length) == 0;
+    return strlen(name) == d->call.name_length &&
+           memcmp(d->call.name, name, d->call.name_length) == 0;
 }
 
 static void note_delay(struct detector *d, TSNode value, uint32_t function) {
     struct literal literal = read_literal(d, value);
     if (literal.sort == LITERAL_INTEGER || literal.sort == LITERAL_FLOAT)
-        add_fact(d, SORT_DELAY, ROLE_DELAY, real_number_key(d, &literal), without_parentheses(value),
-                 function);
+        add_fact(d, SORT_DELAY, ROLE_DELAY, real_number_key(d, &literal),
+                 without_parentheses(value), function);
 }
 
 void timing_enter(struct detector *d, const struct frame *frame) {
@@ -25,7 +26,7 @@ void timing_enter(struct detector *d, const struct frame *frame) {
     bool waits = d->call.attribute && (calls(d, "wait") || calls(d, "join"));
     if (!sleeps && !waits)
         return;
-    uint32_t               count = collect_arguments(d), positional = 0;
+    uint32_t count = collect_arguments(d), positional = 0;
     const struct argument *arguments = d->arguments.items, *only = NULL;
     for (uint32_t i = 0; i < count; i++) {
         if (arguments[i].sort == ARGUMENT_POSITIONAL || arguments[i].sort == ARGUMENT_STARRED) {

@@ -4,21 +4,21 @@
 
 #include <string.h>
 
-const uint8_t type_wants[] = {NODE_FUNCTION, NODE_TYPED_PARAMETER, NODE_TYPED_DEFAULT,
-                              NODE_CALL,     NODE_EXCEPT,          NODE_EXCEPT_GROUP,
-                              NODE_OTHER};
+const uint8_t type_wants[] = {NODE_FUNCTION, NODE_TYPED_PARAMETER, NODE_TYPED_DEFAULT, NODE_CALL,
+                              NODE_EXCEPT,   NODE_EXCEPT_GROUP,    NODE_OTHER};
 
 /* Notes `a.b.c` if the node is only names and dots. The names are met last to first. */
 static void note_dotted(struct detector *d, TSNode place, uint32_t function) {
     uint32_t first = d->nodes.count;
-    TSNode   node = place;
-    for (; kind_of(node) == NODE_ATTRIBUTE; node = without_parentheses(field_of(node, FIELD_OBJECT)))
+    TSNode node = place;
+    for (; kind_of(node) == NODE_ATTRIBUTE;
+         node = without_parentheses(field_of(node, FIELD_OBJECT)))
         *array_push(&d->nodes) = field_of(node, FIELD_ATTRIBUTE);
     if (kind_of(node) == NODE_IDENTIFIER) {
         *array_push(&d->nodes) = node;
         d->text.count = 0;
         for (uint32_t i = d->nodes.count; i-- > first;) {
-            uint32_t    length;
+            uint32_t length;
             const char *text = text_of(d, d->nodes.items[i], &length);
             for (uint32_t j = 0; j < length; j++)
                 *array_push(&d->text) = text[j];
@@ -66,7 +66,8 @@ static void note_names(struct detector *d, TSNode expression, uint32_t function)
 }
 
 static void note_isinstance(struct detector *d, uint32_t function) {
-    if (d->call.attribute || d->call.name_length != 10 || memcmp(d->call.name, "isinstance", 10) != 0)
+    if (d->call.attribute || d->call.name_length != 10 ||
+        memcmp(d->call.name, "isinstance", 10) != 0)
         return;
     uint32_t count = collect_arguments(d), positional = 0;
     for (uint32_t i = 0; i < count && positional < 2; i++) {
@@ -80,7 +81,7 @@ static void note_isinstance(struct detector *d, uint32_t function) {
 
 static void note_except(struct detector *d, const struct frame *frame) {
     uint32_t first = d->nodes.count, count = push_children(d, frame->node);
-    TSNode   caught = d->nodes.items[first];
+    TSNode caught = d->nodes.items[first];
     d->nodes.count = first;
     if (count < 2)
         return; /* a bare `except:` has only its block */

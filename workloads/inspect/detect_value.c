@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const uint8_t value_wants[] = {NODE_ASSIGNMENT,        NODE_GLOBAL,     NODE_DEFAULT_PARAMETER,
-                               NODE_TYPED_DEFAULT,     NODE_COMPARISON, NODE_OTHER};
+const uint8_t value_wants[] = {NODE_ASSIGNMENT,    NODE_GLOBAL,     NODE_DEFAULT_PARAMETER,
+                               NODE_TYPED_DEFAULT, NODE_COMPARISON, NODE_OTHER};
 
 static void add_use(struct detector *d, const struct frame *frame, TSNode name, TSNode place,
                     enum role role, bool is_display) {
@@ -49,17 +49,16 @@ static bool is_display(struct detector *d, TSNode value) {
             return false;
         uint32_t first = d->nodes.count, count = push_children(d, call.arguments);
         d->nodes.count = first;
-        return count == 0 &&
-               (text_is(d, call.callee, "list") || text_is(d, call.callee, "dict") ||
-                text_is(d, call.callee, "set"));
+        return count == 0 && (text_is(d, call.callee, "list") || text_is(d, call.callee, "dict") ||
+                              text_is(d, call.callee, "set"));
     default:
         return false;
     }
 }
 
 static void note_constant(struct detector *d, const struct frame *frame, TSNode target) {
-    uint32_t       length;
-    const char    *name = text_of(d, target, &length);
+    uint32_t length;
+    const char *name = text_of(d, target, &length);
     struct literal literal;
     if (!is_constant_name(name, length))
         return;
@@ -67,7 +66,7 @@ static void note_constant(struct detector *d, const struct frame *frame, TSNode 
     if (literal.sort == LITERAL_NONE)
         return;
     const char *text = strings_text(&d->strings, literal.key);
-    uint32_t    text_length = d->strings.entries.items[literal.key].length;
+    uint32_t text_length = d->strings.entries.items[literal.key].length;
     d->text.count = 0;
     for (uint32_t i = 0; i < length; i++)
         *array_push(&d->text) = name[i];
@@ -82,7 +81,7 @@ static void note_constant(struct detector *d, const struct frame *frame, TSNode 
 static void note_bindings(struct detector *d, const struct frame *frame) {
     if (!at_top_level(d))
         return;
-    bool     display = is_display(d, d->assignment.value);
+    bool display = is_display(d, d->assignment.value);
     uint32_t before = d->names.count;
     for (uint32_t i = 0; i < d->assignment.targets.count; i++) {
         TSNode target = plain_target(d->assignment.targets.items[i]);
@@ -112,11 +111,11 @@ static void note_globals(struct detector *d, const struct frame *frame) {
 /* Operands next to an `is` or `is not`, each once. */
 static void note_identities(struct detector *d, const struct frame *frame) {
     TSNode before = frame->node, noted = frame->node;
-    bool   after_is = false;
+    bool after_is = false;
     ts_tree_cursor_reset(&d->look, frame->node);
     for (bool more = ts_tree_cursor_goto_first_child(&d->look); more;
          more = ts_tree_cursor_goto_next_sibling(&d->look)) {
-        TSNode         node = ts_tree_cursor_current_node(&d->look);
+        TSNode node = ts_tree_cursor_current_node(&d->look);
         enum node_kind kind = kind_of(node);
         if (ts_node_is_extra(node))
             continue;
@@ -159,7 +158,7 @@ void value_finish(struct detector *d) {
     static const struct pairing {
         enum sort sort;
         enum role role;
-        bool      displays_only;
+        bool displays_only;
     } pairings[] = {{SORT_GLOBAL, ROLE_GLOBAL, false},
                     {SORT_DEFAULT, ROLE_DEFAULT, true},
                     {SORT_IDENTITY, ROLE_IDENTITY, false}};
@@ -173,7 +172,8 @@ void value_finish(struct detector *d) {
         for (int pass = 0; pass < 2; pass++) {
             for (uint32_t i = 0; i < d->names.count; i++) {
                 const struct name_use *use = &d->names.items[i];
-                bool binding = use->role == ROLE_BINDING && (use->is_display || !pairing->displays_only);
+                bool binding =
+                    use->role == ROLE_BINDING && (use->is_display || !pairing->displays_only);
                 if (!binding && use->role != pairing->role)
                     continue;
                 uint8_t *mark = &d->marks.items[use->name];

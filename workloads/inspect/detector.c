@@ -15,21 +15,23 @@ enum { KEPT_SOURCE_BYTES = 1 << 20 }; /* a larger buffer is not kept warm */
 
 bool detector_prepare_tables(const char **message) {
     static char text[192];
-    uint32_t    version = ts_language_version(tree_sitter_python());
+    uint32_t version = ts_language_version(tree_sitter_python());
     *message = text;
     if (version < TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION ||
         version > TREE_SITTER_LANGUAGE_VERSION) {
         snprintf(text, sizeof text,
                  "the Python grammar has version %u, this tree-sitter takes %d to %d; "
                  "run npm ci to get the grammar that package-lock.json names, and build again",
-                 version, TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION, TREE_SITTER_LANGUAGE_VERSION);
+                 version, TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION,
+                 TREE_SITTER_LANGUAGE_VERSION);
         return false;
     }
     visit_prepare_tables(tree_sitter_python());
     return true;
 }
 
-struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules, uint32_t kinds) {
+struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules,
+                                 uint32_t kinds) {
     struct detector *d = must_realloc(NULL, sizeof *d);
     memset(d, 0, sizeof *d);
     d->corpus = corpus;

@@ -95,30 +95,51 @@ enum node_kind {
     NODE_KIND_COUNT,
 };
 
-enum field { FIELD_FUNCTION, FIELD_ARGUMENTS, FIELD_OBJECT, FIELD_ATTRIBUTE, FIELD_NAME, FIELD_VALUE,
-             FIELD_LEFT, FIELD_RIGHT, FIELD_TYPE, FIELD_RETURN_TYPE, FIELD_BODY, FIELD_MODULE_NAME,
-             FIELD_ALIAS, FIELD_OPERATOR, FIELD_ARGUMENT, FIELD_PARAMETERS, FIELD_COUNT };
+enum field {
+    FIELD_FUNCTION,
+    FIELD_ARGUMENTS,
+    FIELD_OBJECT,
+    FIELD_ATTRIBUTE,
+    FIELD_NAME,
+    FIELD_VALUE,
+    FIELD_LEFT,
+    FIELD_RIGHT,
+    FIELD_TYPE,
+    FIELD_RETURN_TYPE,
+    FIELD_BODY,
+    FIELD_MODULE_NAME,
+    FIELD_ALIAS,
+    FIELD_OPERATOR,
+    FIELD_ARGUMENT,
+    FIELD_PARAMETERS,
+    FIELD_COUNT
+};
 
 /* A node on the path from the root to the one at hand. */
 struct frame {
-    TSNode   node;
-    uint32_t function;  /* the innermost def that contains the node; a def contains itself */
-    uint8_t  kind;      /* enum node_kind */
-    bool     in_finally; /* of the same function */
-    bool     is_body;   /* the body of the def above it */
+    TSNode node;
+    uint32_t function; /* the innermost def that contains the node; a def contains itself */
+    uint8_t kind;      /* enum node_kind */
+    bool in_finally;   /* of the same function */
+    bool is_body;      /* the body of the def above it */
 };
 
 /* A call, taken apart once for all kinds. */
 struct call {
-    TSNode      callee; /* without parentheses */
-    TSNode      object; /* of an attribute call */
-    TSNode      arguments;
+    TSNode callee; /* without parentheses */
+    TSNode object; /* of an attribute call */
+    TSNode arguments;
     const char *name; /* of the function reference; NULL: it has none */
-    uint32_t    name_length;
-    bool        attribute;
+    uint32_t name_length;
+    bool attribute;
 };
 
-enum argument_sort { ARGUMENT_POSITIONAL, ARGUMENT_STARRED, ARGUMENT_KEYWORD, ARGUMENT_DOUBLE_STARRED };
+enum argument_sort {
+    ARGUMENT_POSITIONAL,
+    ARGUMENT_STARRED,
+    ARGUMENT_KEYWORD,
+    ARGUMENT_DOUBLE_STARRED
+};
 
 struct argument {
     TSNode value; /* of a keyword argument: its value, parentheses left on */
@@ -135,29 +156,29 @@ struct assignment {
 /* A half of a protocol, and a name that a module binds or uses: judged when the file is at its end. */
 struct half {
     uint32_t key, function, line, start;
-    bool     second, in_finally, is_with_item;
+    bool second, in_finally, is_with_item;
 };
 
 struct name_use {
     uint32_t name, function, line, start;
-    uint8_t  role;
-    bool     is_display; /* binding of a list, dict or set */
+    uint8_t role;
+    bool is_display; /* binding of a list, dict or set */
 };
 
 struct token {
     uint64_t hash;
-    bool     is_semicolon;
+    bool is_semicolon;
 };
 
 struct detector {
     const struct corpus *corpus;
-    uint32_t             kinds; /* bit mask of enum kind */
-    TSParser            *parser;
-    TSTreeCursor         walk, look; /* the walk, and glances at children */
-    bool                 has_cursors;
-    TSQueryCursor        *matches;
+    uint32_t kinds; /* bit mask of enum kind */
+    TSParser *parser;
+    TSTreeCursor walk, look; /* the walk, and glances at children */
+    bool has_cursors;
+    TSQueryCursor *matches;
     struct compiled_rules *queries;
-    bool                   owns_queries;
+    bool owns_queries;
 
     /* The file at hand. */
     const struct source_file *file;
@@ -167,7 +188,7 @@ struct detector {
     ARRAY(TSNode) nodes; /* scratch for children */
     ARRAY(char) text;    /* scratch for keys */
     ARRAY(struct argument) arguments;
-    struct call       call;
+    struct call call;
     struct assignment assignment;
     ARRAY(struct token) tokens;
     ARRAY(struct half) halves;
@@ -177,15 +198,15 @@ struct detector {
     /* Its results. */
     struct strings strings;
     function_array functions;
-    fact_array     facts;
-    char           reason[96]; /* why it could not be analysed; "": it was */
+    fact_array facts;
+    char reason[96]; /* why it could not be analysed; "": it was */
 };
 
 /* One kind of connascence. */
 struct kind_detector {
     const char *name;
-    uint8_t     strength;
-    bool        heuristic;
+    uint8_t strength;
+    bool heuristic;
     const uint8_t *wants; /* node kinds, ended by NODE_OTHER */
     void (*enter)(struct detector *d, const struct frame *frame);
     void (*finish)(struct detector *d); /* at the end of the file, or NULL */
@@ -199,7 +220,8 @@ extern const struct kind_detector kind_detectors[KIND_COUNT];
 bool detector_prepare_tables(const char **message);
 
 /* NULL: a rule does not compile; rules->error says why. */
-struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules, uint32_t kinds);
+struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules,
+                                 uint32_t kinds);
 void detector_destroy(struct detector *d);
 void detector_reset(struct detector *d);
 
@@ -214,33 +236,39 @@ void visit_tree(struct detector *d, TSNode root);
 /* ---- look.c: what the kinds see of the tree ------------------------------------------------- */
 
 enum node_kind kind_of(TSNode node);
-TSNode         field_of(TSNode node, enum field field);
-const char    *text_of(const struct detector *d, TSNode node, uint32_t *length);
-bool           text_is(const struct detector *d, TSNode node, const char *text);
-TSNode         without_parentheses(TSNode node);
-uint32_t       put_node(struct detector *d, TSNode node); /* its text as a string */
+TSNode field_of(TSNode node, enum field field);
+const char *text_of(const struct detector *d, TSNode node, uint32_t *length);
+bool text_is(const struct detector *d, TSNode node, const char *text);
+TSNode without_parentheses(TSNode node);
+uint32_t put_node(struct detector *d, TSNode node); /* its text as a string */
 /* Collects the named children that are no comments at the end of d->nodes; returns how many. The
  * caller takes them off again. */
 uint32_t push_children(struct detector *d, TSNode node);
 /* The frame `up` levels above the current one; NULL beyond the root. */
 const struct frame *frame_above(const struct detector *d, uint32_t up);
-bool                at_top_level(const struct detector *d);
+bool at_top_level(const struct detector *d);
 void take_call_apart(struct detector *d, TSNode call, struct call *out);
 /* The arguments of d->call in order, in d->arguments. */
 uint32_t collect_arguments(struct detector *d);
-bool     take_assignment_apart(struct detector *d, TSNode assignment);
+bool take_assignment_apart(struct detector *d, TSNode assignment);
 /* A target without its parentheses. */
 TSNode plain_target(TSNode target);
-struct fact *add_fact(struct detector *d, enum sort sort, enum role role, uint32_t key, TSNode place,
-                      uint32_t function);
+struct fact *add_fact(struct detector *d, enum sort sort, enum role role, uint32_t key,
+                      TSNode place, uint32_t function);
 
 /* ---- literal.c ------------------------------------------------------------------------------ */
 
 struct literal {
-    enum { LITERAL_NONE, LITERAL_INTEGER, LITERAL_FLOAT, LITERAL_IMAGINARY, LITERAL_TEXT,
-           LITERAL_BYTES } sort;
-    bool     trivial; /* 0, 1, -1, empty, "__main__" */
-    uint32_t key;     /* string */
+    enum {
+        LITERAL_NONE,
+        LITERAL_INTEGER,
+        LITERAL_FLOAT,
+        LITERAL_IMAGINARY,
+        LITERAL_TEXT,
+        LITERAL_BYTES
+    } sort;
+    bool trivial; /* 0, 1, -1, empty, "__main__" */
+    uint32_t key; /* string */
 };
 
 /* What literal a node is (parentheses and a minus sign looked through). */

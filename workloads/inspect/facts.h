@@ -69,8 +69,8 @@ struct fact {
     uint32_t key, module, alias; /* strings of the file, later of the whole run */
     uint32_t line, start;        /* where; start is a byte offset, for order */
     uint32_t function;           /* number in the file, or NO_FUNCTION */
-    uint8_t  sort, role;
-    bool     plain; /* a call of a plain name, which an import may bind */
+    uint8_t sort, role;
+    bool plain; /* a call of a plain name, which an import may bind */
 };
 
 struct function {

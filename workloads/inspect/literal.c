@@ -30,11 +30,11 @@ static size_t write_float(char *out, size_t size, double value) {
 static size_t write_integer(char *out, size_t size, const char *digits, unsigned base,
                             bool negative) {
     uint32_t limbs[LIMB_COUNT] = {0};
-    size_t   used = 1;
+    size_t used = 1;
     if (strlen(digits) > DIGIT_LIMIT)
         return 0;
     for (; *digits != '\0'; digits++) {
-        char     c = *digits;
+        char c = *digits;
         unsigned digit = c <= '9' ? (unsigned)(c - '0') : (unsigned)((c | 0x20) - 'a') + 10;
         uint64_t carry = digit;
         for (size_t i = 0; i < used; i++) {
@@ -45,7 +45,7 @@ static size_t write_integer(char *out, size_t size, const char *digits, unsigned
         if (carry != 0)
             limbs[used++] = (uint32_t)carry;
     }
-    uint64_t    low = (uint64_t)limbs[1] << 32 | limbs[0];
+    uint64_t low = (uint64_t)limbs[1] << 32 | limbs[0];
     const char *sign = negative && (used > 2 || low != 0) ? "-" : "";
     if (used <= 2)
         return (size_t)snprintf(out, size, "%s%llu", sign, (unsigned long long)low);
@@ -57,9 +57,9 @@ static size_t write_integer(char *out, size_t size, const char *digits, unsigned
 
 static struct literal read_number(struct detector *d, TSNode node, bool negative) {
     struct literal literal = {LITERAL_NONE, false, NO_STRING};
-    uint32_t       length, kept = 0;
-    const char    *text = text_of(d, node, &length);
-    char           digits[DIGIT_LIMIT + 4], key[KEY_BYTES];
+    uint32_t length, kept = 0;
+    const char *text = text_of(d, node, &length);
+    char digits[DIGIT_LIMIT + 4], key[KEY_BYTES];
     if (length >= sizeof digits)
         return literal;
     for (uint32_t i = 0; i < length; i++) {
@@ -68,10 +68,13 @@ static struct literal read_number(struct detector *d, TSNode node, bool negative
     }
     digits[kept] = '\0';
     size_t key_length;
-    bool   based = kept > 2 && digits[0] == '0' && strchr("xXoObB", digits[1]) != NULL;
-    bool   imaginary = !based && (digits[kept - 1] == 'j' || digits[kept - 1] == 'J');
+    bool based = kept > 2 && digits[0] == '0' && strchr("xXoObB", digits[1]) != NULL;
+    bool imaginary = !based && (digits[kept - 1] == 'j' || digits[kept - 1] == 'J');
     if (kind_of(node) == NODE_INTEGER && !imaginary) {
-        unsigned base = !based ? 10 : (digits[1] | 0x20) == 'x' ? 16 : (digits[1] | 0x20) == 'o' ? 8 : 2;
+        unsigned base = !based                      ? 10
+                        : (digits[1] | 0x20) == 'x' ? 16
+                        : (digits[1] | 0x20) == 'o' ? 8
+                                                    : 2;
         key_length = write_integer(key, sizeof key, digits + (based ? 2 : 0), base, negative);
         if (key_length == 0)
             return literal;
@@ -90,9 +93,9 @@ static struct literal read_number(struct detector *d, TSNode node, bool negative
 
 static struct literal read_string(struct detector *d, TSNode node) {
     struct literal literal = {LITERAL_NONE, false, NO_STRING};
-    uint32_t       length, prefix = 0;
-    const char    *text = text_of(d, node, &length);
-    bool           bytes = false, raw = false;
+    uint32_t length, prefix = 0;
+    const char *text = text_of(d, node, &length);
+    bool bytes = false, raw = false;
     for (; prefix < length && text[prefix] != '"' && text[prefix] != '\''; prefix++) {
         char letter = (char)(text[prefix] | 0x20);
         bytes |= letter == 'b';
@@ -100,10 +103,11 @@ static struct literal read_string(struct detector *d, TSNode node) {
         if (letter == 'f')
             return literal;
     }
-    char     quote = text[prefix];
-    uint32_t marks = length - prefix >= 6 && text[prefix + 1] == quote && text[prefix + 2] == quote
-                         ? 3
-                         : 1;
+    if (prefix == length)
+        return literal; /* Python 2's backquotes */
+    char quote = text[prefix];
+    uint32_t marks =
+        length - prefix >= 6 && text[prefix + 1] == quote && text[prefix + 2] == quote ? 3 : 1;
     text += prefix + marks;
     length -= prefix + 2 * marks;
     raw = raw && memchr(text, '\\', length) != NULL;
@@ -151,6 +155,6 @@ uint32_t real_number_key(struct detector *d, const struct literal *literal) {
     if (!(fabs(value) < 0x1p64) || value != floor(value))
         return literal->key;
     char key[32];
-    int  length = snprintf(key, sizeof key, "%.0f", value == 0 ? 0.0 : value);
+    int length = snprintf(key, sizeof key, "%.0f", value == 0 ? 0.0 : value);
     return strings_put(&d->strings, key, (uint32_t)length);
 }

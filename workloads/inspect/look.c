@@ -11,13 +11,13 @@ const char *text_of(const struct detector *d, TSNode node, uint32_t *length) {
 }
 
 bool text_is(const struct detector *d, TSNode node, const char *text) {
-    uint32_t    length;
+    uint32_t length;
     const char *own = text_of(d, node, &length);
     return length == strlen(text) && memcmp(own, text, length) == 0;
 }
 
 uint32_t put_node(struct detector *d, TSNode node) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, node, &length);
     return strings_put(&d->strings, text, length);
 }
@@ -127,8 +127,8 @@ TSNode plain_target(TSNode target) {
     return target;
 }
 
-struct fact *add_fact(struct detector *d, enum sort sort, enum role role, uint32_t key, TSNode place,
-                      uint32_t function) {
+struct fact *add_fact(struct detector *d, enum sort sort, enum role role, uint32_t key,
+                      TSNode place, uint32_t function) {
     struct fact *fact = array_push(&d->facts);
     *fact = (struct fact){.key = key,
                           .line = ts_node_start_point(place).row + 1,

@@ -18,15 +18,15 @@ enum { NO_CAPTURE = UINT32_MAX, QUERY_LIMIT_BYTES = 1 << 20 };
 
 struct operand {
     const char *text; /* NULL: a capture */
-    uint32_t    length, capture;
+    uint32_t length, capture;
 };
 
 struct predicate {
     enum { PREDICATE_EQUAL, PREDICATE_MATCH, PREDICATE_ANY_OF } test;
-    bool     negated;
+    bool negated;
     uint32_t capture;
     uint32_t first_operand, operand_count;
-    regex_t  regex;
+    regex_t regex;
 };
 
 struct compiled_rule {
@@ -47,7 +47,7 @@ struct compiled_rules {
 
 static bool read_rule(struct ruleset *rules, const char *path) {
     const char *slash = strrchr(path, '/'), *stem = slash != NULL ? slash + 1 : path;
-    size_t      stem_length = strlen(stem);
+    size_t stem_length = strlen(stem);
     if (stem_length > 4 && strcmp(stem + stem_length - 4, ".scm") == 0)
         stem_length -= 4;
     FILE *file = fopen(path, "re");
@@ -55,12 +55,13 @@ static bool read_rule(struct ruleset *rules, const char *path) {
         snprintf(rules->error, sizeof rules->error, "%s: %s", path, strerror(errno));
         return false;
     }
-    char  *text = must_realloc(NULL, QUERY_LIMIT_BYTES);
+    char *text = must_realloc(NULL, QUERY_LIMIT_BYTES);
     size_t length = fread(text, 1, QUERY_LIMIT_BYTES, file);
-    bool   bad = ferror(file) != 0 || length == QUERY_LIMIT_BYTES;
+    bool bad = ferror(file) != 0 || length == QUERY_LIMIT_BYTES;
     fclose(file);
     if (bad) {
-        snprintf(rules->error, sizeof rules->error, "%s: cannot be read, or is 1 MiB or more", path);
+        snprintf(rules->error, sizeof rules->error, "%s: cannot be read, or is 1 MiB or more",
+                 path);
         free(text);
         return false;
     }
@@ -77,7 +78,7 @@ static int is_rule_file(const struct dirent *entry) {
 }
 
 bool rules_read(struct ruleset *rules, const char *path) {
-    struct stat     status;
+    struct stat status;
     struct dirent **entries;
     if (stat(path, &status) == 0 && !S_ISDIR(status.st_mode))
         return read_rule(rules, path);
@@ -92,7 +93,7 @@ bool rules_read(struct ruleset *rules, const char *path) {
     bool good = true;
     for (int i = 0; i < count; i++) {
         size_t size = strlen(path) + strlen(entries[i]->d_name) + 2;
-        char  *full = must_realloc(NULL, size);
+        char *full = must_realloc(NULL, size);
         snprintf(full, size, "%s/%s", path, entries[i]->d_name);
         good = good && read_rule(rules, full);
         free(full);
@@ -129,8 +130,8 @@ static bool complain(struct ruleset *rules, const struct rule *rule, uint32_t at
 static bool name_predicate(const char *name, struct predicate *predicate) {
     static const struct {
         const char *name;
-        int         test;
-        bool        negated;
+        int test;
+        bool negated;
     } known[] = {{"eq?", PREDICATE_EQUAL, false},
                  {"not-eq?", PREDICATE_EQUAL, true},
                  {"match?", PREDICATE_MATCH, false},
@@ -151,19 +152,21 @@ static bool compile_predicate(struct ruleset *rules, const struct rule *rule,
                               struct compiled_rule *out, uint32_t at,
                               const TSQueryPredicateStep *steps, uint32_t count) {
     struct predicate predicate = {.first_operand = out->operands.count};
-    uint32_t         length;
-    const char      *name = steps[0].type == TSQueryPredicateStepTypeString
-                                ? ts_query_string_value_for_id(out->query, steps[0].value_id, &length)
-                                : "";
+    uint32_t length;
+    const char *name = steps[0].type == TSQueryPredicateStepTypeString
+                           ? ts_query_string_value_for_id(out->query, steps[0].value_id, &length)
+                           : "";
     if (!name_predicate(name, &predicate))
         return complain(rules, rule, at,
-                        "known predicates are eq?, not-eq?, match?, not-match?, any-of?; not ", name);
+                        "known predicates are eq?, not-eq?, match?, not-match?, any-of?; not ",
+                        name);
     bool shape = count >= 3 && steps[1].type == TSQueryPredicateStepTypeCapture &&
                  (count == 3 || predicate.test == PREDICATE_ANY_OF);
     for (uint32_t i = 2; i < count && shape; i++) {
         struct operand operand = {NULL, 0, steps[i].value_id};
         if (steps[i].type == TSQueryPredicateStepTypeString)
-            operand.text = ts_query_string_value_for_id(out->query, steps[i].value_id, &operand.length);
+            operand.text =
+                ts_query_string_value_for_id(out->query, steps[i].value_id, &operand.length);
         else
             shape = predicate.test == PREDICATE_EQUAL;
         *array_push(&out->operands) = operand;
@@ -211,14 +214,14 @@ static bool compile_rule(struct ruleset *rules, uint32_t number, struct compiled
                                          "a pattern that can never match",
                                          "the grammar does not fit tree-sitter"};
     const struct rule *rule = &rules->rules.items[number];
-    uint32_t           at;
-    TSQueryError       error;
+    uint32_t at;
+    TSQueryError error;
     *out = (struct compiled_rule){.name = number, .key = NO_CAPTURE, .place = NO_CAPTURE};
     out->query = ts_query_new(tree_sitter_python(), rule->text, rule->length, &at, &error);
     if (out->query == NULL)
         return complain(rules, rule, at, errors[error], "");
     for (uint32_t id = 0; id < ts_query_capture_count(out->query); id++) {
-        uint32_t    length;
+        uint32_t length;
         const char *name = ts_query_capture_name_for_id(out->query, id, &length);
         if (strcmp(name, "key") == 0)
             out->key = id;
@@ -273,7 +276,7 @@ static const TSNode *find_capture(const TSQueryMatch *match, uint32_t capture) {
 
 static bool test_operand(const struct predicate *predicate, const struct operand *operand,
                          const struct detector *d, const TSQueryMatch *match, TSNode node) {
-    uint32_t    length, other_length = operand->length;
+    uint32_t length, other_length = operand->length;
     const char *text = text_of(d, node, &length), *other = operand->text;
     if (predicate->test == PREDICATE_MATCH) {
         regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)length};
@@ -296,8 +299,8 @@ static bool holds(const struct compiled_rule *rule, const struct predicate *pred
         if (match->captures[i].index != predicate->capture)
             continue;
         for (uint32_t j = 0; j < predicate->operand_count && !any; j++)
-            any = test_operand(predicate, &rule->operands.items[predicate->first_operand + j], d, match,
-                               match->captures[i].node);
+            any = test_operand(predicate, &rule->operands.items[predicate->first_operand + j], d,
+                               match, match->captures[i].node);
         if (any == predicate->negated)
             return false;
     }
@@ -334,8 +337,8 @@ void rules_run(const struct compiled_rules *compiled, TSQueryCursor *cursor, str
                TSNode root) {
     for (uint32_t i = 0; i < compiled->items.count; i++) {
         const struct compiled_rule *rule = &compiled->items.items[i];
-        const char                 *name = compiled->rules->rules.items[rule->name].name;
-        TSQueryMatch                match;
+        const char *name = compiled->rules->rules.items[rule->name].name;
+        TSQueryMatch match;
         ts_query_cursor_exec(cursor, rule->query, root);
         while (ts_query_cursor_next_match(cursor, &match)) {
             const TSNode *key = find_capture(&match, rule->key);

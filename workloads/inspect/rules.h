@@ -20,9 +20,9 @@ struct rule {
 struct ruleset {
     ARRAY(struct rule) rules;
     struct compiled_rules *shared; /* one for all detectors, instead of one each; for comparison */
-    pthread_mutex_t        lock;
-    char                   error[512]; /* why the last compilation failed; under the lock */
-    uint64_t               match_limit_hits; /* files in which a query gave up; under the lock */
+    pthread_mutex_t lock;
+    char error[512];           /* why the last compilation failed; under the lock */
+    uint64_t match_limit_hits; /* files in which a query gave up; under the lock */
 };
 
 struct detector;
@@ -34,7 +34,7 @@ void rules_end(struct ruleset *rules);
 
 /* Compiles all rules, queries and regular expressions; NULL: rules->error says why. */
 struct compiled_rules *rules_compile(struct ruleset *rules);
-void                   rules_free(struct compiled_rules *compiled);
+void rules_free(struct compiled_rules *compiled);
 
 /* Runs them over a tree and adds their facts. */
 void rules_run(const struct compiled_rules *compiled, TSQueryCursor *cursor, struct detector *d,

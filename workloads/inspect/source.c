@@ -20,7 +20,7 @@ static bool refuse(struct detector *d, const char *reason) {
 }
 
 static bool refuse_errno(struct detector *d) {
-    return refuse(d, errno == ENOENT ? "vanished"
+    return refuse(d, errno == ENOENT                    ? "vanished"
                      : errno == ELOOP || errno == ENXIO ? "not a regular file"
                                                         : strerror(errno));
 }
@@ -52,7 +52,7 @@ static bool read_all(struct detector *d, int fd, size_t expected) {
 /* Whether a coding name means UTF-8 or a part of it. */
 static bool is_utf8_name(const char *name, size_t length) {
     static const char *const names[] = {"utf-8", "utf8", "ascii", "us-ascii"};
-    char                     plain[16];
+    char plain[16];
     if (length >= sizeof plain)
         length = sizeof plain - 1;
     for (size_t i = 0; i < length; i++)
@@ -95,7 +95,7 @@ static bool read_coding(const char *line, const char *end, const char **name, si
 
 static bool check_coding(struct detector *d) {
     const char *line = d->source.items, *end = line + d->source.count, *name = NULL;
-    size_t      length = 0;
+    size_t length = 0;
     for (int i = 0; i < 2 && line < end && name == NULL; i++) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         stop = stop != NULL ? stop : end;
@@ -111,7 +111,7 @@ static bool check_coding(struct detector *d) {
 
 /* CR LF and a lone CR become LF, as Python reads them. */
 static void unify_line_ends(struct detector *d) {
-    char    *text = d->source.items;
+    char *text = d->source.items;
     uint32_t to = 0;
     if (memchr(text, '\r', d->source.count) == NULL)
         return;

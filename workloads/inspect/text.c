@@ -99,7 +99,7 @@ void strings_end(struct strings *strings) {
  * are none, as in Python. */
 static size_t sequence_length(const unsigned char *text, size_t length) {
     unsigned char first = text[0];
-    size_t        need = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    size_t need = first < 0x80 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
     if (need == 1)
         return 1;
     if (first < 0xc2 || first > 0xf4 || length < need)
@@ -126,11 +126,11 @@ size_t utf8_prefix(const char *text, size_t length) {
 
 char *printable(const char *text) {
     size_t length = strlen(text);
-    char  *out = must_realloc(NULL, length * 4 + 1);
+    char *out = must_realloc(NULL, length * 4 + 1);
     size_t to = 0;
     for (size_t at = 0; at < length;) {
         unsigned char byte = (unsigned char)text[at];
-        size_t        step = sequence_length((const unsigned char *)text + at, length - at);
+        size_t step = sequence_length((const unsigned char *)text + at, length - at);
         if (step == 0 || byte < 0x20 || byte == 0x7f) {
             to += (size_t)snprintf(out + to, 5, "\\x%02x", byte);
             at++;

@@ -17,14 +17,14 @@ char *must_copy(const char *text, size_t length);
 /* A growing array of any type: struct { T *items; uint32_t count, capacity; }. */
 #define ARRAY(type)                                                                                \
     struct {                                                                                       \
-        type    *items;                                                                            \
+        type *items;                                                                               \
         uint32_t count, capacity;                                                                  \
     }
 /* Makes room for one more item and gives its address. */
 #define array_push(array)                                                                          \
     (((array)->count == (array)->capacity                                                          \
-          ? (void)((array)->items = array_grow((array)->items, &(array)->capacity,                 \
-                                               sizeof *(array)->items))                            \
+          ? (void)((array)->items =                                                                \
+                       array_grow((array)->items, &(array)->capacity, sizeof *(array)->items))     \
           : (void)0),                                                                              \
      &(array)->items[(array)->count++])
 void *array_grow(void *items, uint32_t *capacity, size_t item_bytes);
@@ -36,17 +36,17 @@ struct strings {
     ARRAY(char) bytes;
     ARRAY(struct string) entries; /* entry 0 is unused */
     uint32_t *slots;              /* open addressing; a power of two, at most half full */
-    uint32_t  slot_count;
+    uint32_t slot_count;
 };
 
 struct string {
     uint32_t at, length, hash;
 };
 
-uint32_t    strings_put(struct strings *strings, const char *text, uint32_t length);
+uint32_t strings_put(struct strings *strings, const char *text, uint32_t length);
 const char *strings_text(const struct strings *strings, uint32_t id); /* ends with a zero byte */
-void        strings_clear(struct strings *strings); /* empties and keeps the memory */
-void        strings_end(struct strings *strings);
+void strings_clear(struct strings *strings); /* empties and keeps the memory */
+void strings_end(struct strings *strings);
 
 /* Returns  the length of the longest valid UTF-8 prefix. */
 size_t utf8_prefix(const char *text, size_t length);

@@ -11,8 +11,8 @@
 
 static const struct node_name {
     enum node_kind kind;
-    bool           named;
-    const char    *name;
+    bool named;
+    const char *name;
 } node_names[] = {
     {NODE_MODULE, true, "module"},
     {NODE_IDENTIFIER, true, "identifier"},
@@ -86,14 +86,15 @@ static const struct node_name {
 };
 
 static const char *const field_names[FIELD_COUNT] = {
-    "function", "arguments",   "object", "attribute",   "name",  "value",    "left",     "right",
-    "type",     "return_type", "body",   "module_name", "alias", "operator", "argument", "parameters"};
+    "function", "arguments", "object",   "attribute",   "name", "value",
+    "left",     "right",     "type",     "return_type", "body", "module_name",
+    "alias",    "operator",  "argument", "parameters"};
 
 enum { SYMBOL_LIMIT = 1024 };
 
 /* Written once, before the first detector; shared by all. */
-static uint8_t   kinds_by_symbol[SYMBOL_LIMIT];
-static uint16_t  wanted_by[NODE_KIND_COUNT]; /* bit mask of enum kind */
+static uint8_t kinds_by_symbol[SYMBOL_LIMIT];
+static uint16_t wanted_by[NODE_KIND_COUNT]; /* bit mask of enum kind */
 static TSFieldId field_ids[FIELD_COUNT];
 
 void visit_prepare_tables(const TSLanguage *language) {
@@ -135,7 +136,7 @@ static void add_token(struct detector *d, const char *text, uint32_t length, boo
 /* Notes the tokens of a node without children as Python's tokenizer would cut them: `except*` is
  * two, and the dots of a relative import come three at a time. */
 static void add_tokens(struct detector *d, const struct frame *frame) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, frame->node, &length);
     if (length == 0 || ts_node_is_extra(frame->node))
         return;
@@ -182,11 +183,13 @@ static bool is_python_2(const struct detector *d, const struct frame *frame, uin
         return true;
     case NODE_COMMA:
         return parent == NODE_EXCEPT;
+    case NODE_STRING:
+        return d->source.items[ts_node_end_byte(frame->node) - 1] == '`';
     case NODE_INTEGER: {
-        uint32_t    length;
+        uint32_t length;
         const char *text = text_of(d, frame->node, &length);
-        char        last = text[length - 1];
-        bool        octal = text[0] == '0' && length > 1 && text[1] >= '0' && text[1] <= '9' &&
+        char last = text[length - 1];
+        bool octal = text[0] == '0' && length > 1 && text[1] >= '0' && text[1] <= '9' &&
                      strspn(text, "0_") < length && last != 'j' && last != 'J';
         return last == 'l' || last == 'L' || octal;
     }
@@ -198,7 +201,7 @@ static bool is_python_2(const struct detector *d, const struct frame *frame, uin
 /* Returns  whether to go on below the node. */
 static bool enter(struct detector *d, TSNode node) {
     struct frame frame = {.node = node, .function = NO_FUNCTION, .kind = (uint8_t)kind_of(node)};
-    uint8_t      parent_kind = NODE_OTHER;
+    uint8_t parent_kind = NODE_OTHER;
     if (d->frames.count > 0) {
         const struct frame *parent = &d->frames.items[d->frames.count - 1];
         parent_kind = parent->kind;
