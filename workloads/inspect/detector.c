@@ -85,20 +85,19 @@ void detector_reset(struct detector *d) {
     }
 }
 
-/* The line of the first node that is an error or was made up. */
+/* The line of the first error, the innermost one: around it there may be one as large as the file. */
 static uint32_t error_line(TSNode node) {
+    TSNode found = node;
     for (;;) {
         uint32_t i = 0, count = ts_node_child_count(node);
         if (strcmp(ts_node_type(node), "ERROR") == 0 || ts_node_is_missing(node))
-            break;
-        while (i < count && !ts_node_has_error(ts_node_child(node, i)) &&
-               !ts_node_is_missing(ts_node_child(node, i)))
+            found = node;
+        while (i < count && !ts_node_has_error(ts_node_child(node, i)))
             i++;
         if (i == count)
-            break;
+            return ts_node_start_point(found).row + 1;
         node = ts_node_child(node, i);
     }
-    return ts_node_start_point(node).row + 1;
 }
 
 static void analyse(struct detector *d, TSNode root) {

@@ -86,6 +86,7 @@ enum node_kind {
     NODE_FINALLY,
     NODE_WITH_ITEM,
     NODE_PRINT,
+    NODE_CHEVRON,
     NODE_EXEC,
     NODE_IS,
     NODE_IS_NOT,

@@ -150,7 +150,7 @@ void report_summary(const struct run *run, FILE *out) {
     fprintf(
         out,
         "\n%s%u files, %.1f MB, %u threads: %.2f s, %.2f s of CPU, %.0f files/s, at most %.0f MB\n",
-        run->interrupted ? "Interrupted after " : "", run->done, (double)run->bytes / 1e6,
+        run->interrupted ? "Interrupted: " : "", run->done, (double)run->bytes / 1e6,
         run->options->threads, run->wall_s, run->cpu_s, run->done / (run->wall_s + 1e-9),
         (double)run->peak_rss_bytes / 1e6);
     print_failures(run, out);
@@ -198,10 +198,11 @@ static json_t *make_findings(const struct run *run) {
 bool report_json(const struct run *run, const char *path) {
     json_t *report = json_pack(
         "{s:I, s:I, s:o, s:o, s:I, s:f, s:f, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I}}", "files",
-        (json_int_t)run->done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run),
-        "findings", make_findings(run), "threads", (json_int_t)run->options->threads, "wall_s",
-        run->wall_s, "cpu_s", run->cpu_s, "peak_rss_bytes", (json_int_t)run->peak_rss_bytes,
-        "detectors", "created", (json_int_t)run->detector_stats.created, "peak_in_use",
+        (json_int_t)run->done + run->corpus.failures.count, "bytes", (json_int_t)run->bytes,
+        "failed", make_failed(run), "findings", make_findings(run), "threads",
+        (json_int_t)run->options->threads, "wall_s", run->wall_s, "cpu_s", run->cpu_s,
+        "peak_rss_bytes", (json_int_t)run->peak_rss_bytes, "detectors", "created",
+        (json_int_t)run->detector_stats.created, "peak_in_use",
         (json_int_t)run->detector_stats.live_peak, "waits", (json_int_t)run->detector_stats.waits,
         "allocations", "served", (json_int_t)run->allocations.served, "system",
         (json_int_t)run->allocations.system);

@@ -87,6 +87,16 @@ static bool insert_files(sqlite3_stmt *insert, const struct run *run) {
             return false;
         sqlite3_reset(insert);
     }
+    for (uint32_t i = 0; i < run->corpus.failures.count; i++) { /* folders, after the files */
+        char *path = printable(run->corpus.failures.items[i].path);
+        sqlite3_bind_int64(insert, 1, (int64_t)run->corpus.files.count + i + 1);
+        sqlite3_bind_text(insert, 2, path, -1, free);
+        sqlite3_bind_int64(insert, 3, 0);
+        sqlite3_bind_text(insert, 4, run->corpus.failures.items[i].reason, -1, SQLITE_STATIC);
+        if (sqlite3_step(insert) != SQLITE_DONE)
+            return false;
+        sqlite3_reset(insert);
+    }
     return true;
 }
 

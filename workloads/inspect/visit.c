@@ -77,6 +77,7 @@ static const struct node_name {
     {NODE_FINALLY, true, "finally_clause"},
     {NODE_WITH_ITEM, true, "with_item"},
     {NODE_PRINT, true, "print_statement"},
+    {NODE_CHEVRON, true, "chevron"},
     {NODE_EXEC, true, "exec_statement"},
     {NODE_IS, false, "is"},
     {NODE_IS_NOT, false, "is not"},
@@ -177,7 +178,8 @@ static void enter_function(struct detector *d, struct frame *frame) {
 /* Python 2's forms, which the grammar reads and Python 3 refuses. */
 static bool is_python_2(const struct detector *d, const struct frame *frame, uint8_t parent) {
     switch (frame->kind) {
-    case NODE_PRINT:
+    case NODE_PRINT: /* `print >> file, x` is a tuple in Python 3 */
+        return kind_of(ts_node_named_child(frame->node, 0)) != NODE_CHEVRON;
     case NODE_EXEC:
     case NODE_NOT_EQUAL_2:
         return true;
