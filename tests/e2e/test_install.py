@@ -96,6 +96,8 @@ class InstallTest(unittest.TestCase):
         self.assertIn("NODELETE", dynamic)
 
     def test_call_sites_tell_no_machine_path(self):
+        if build_flags():
+            self.skipTest("the instrumentation of this build keeps paths of its own")
         code = self.work / "code.so"
         run("objcopy", "--strip-debug", self.prefix / "lib/liblido.so", code)
         self.assertFalse(str(ROOT).encode() in code.read_bytes(), "the path of this machine is in liblido.so")
