@@ -622,20 +622,21 @@ static struct check__balance check__before;
 enum { CHECK_TEST_SECONDS = 120 };
 
 static inline struct lido__sys check__table(void) {
-    return (struct lido__sys){.alloc = check__alloc,
-                              .free = check__free,
-                              .map = check__map,
-                              .unmap = check__unmap,
-                              .protect = check__protect,
-                              .now_ns = check__now_ns,
-                              .coarse_ns = check__coarse_ns,
-                              .wall_ns = check__wall_ns,
-                              .park = check__park,
-                              .unpark = check__unpark,
-                              .thread_id = lido__sys_real.thread_id,
-                              .key_create = check__key_create,
-                              .key_set = check__key_set,
-                              .at_fork = check__at_fork};
+    struct lido__sys table = lido__sys_real;
+    table.alloc = check__alloc;
+    table.free = check__free;
+    table.map = check__map;
+    table.unmap = check__unmap;
+    table.protect = check__protect;
+    table.now_ns = check__now_ns;
+    table.coarse_ns = check__coarse_ns;
+    table.wall_ns = check__wall_ns;
+    table.park = check__park;
+    table.unpark = check__unpark;
+    table.key_create = check__key_create;
+    table.key_set = check__key_set;
+    table.at_fork = check__at_fork;
+    return table;
 }
 
 /* From here to the end of the test the clock is the system's, and waiting is real. */

@@ -51,6 +51,13 @@ lido_advice lido_status_advice(lido_status status) {
     return LIDO_ADVICE_BUG;
 }
 
+/* Copies what foreign text there is, so that a message stays one line that garbles no screen. */
+static void copy_word(char *to, const char *from, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        to[i] = (unsigned char)from[i] < 0x20 || from[i] == 0x7f ? '?' : from[i];
+    to[length] = '\0';
+}
+
 /* The failure of a thread for whose record there is no memory: its status alone is kept. */
 static _Thread_local lido_status without_record;
 
@@ -67,8 +74,7 @@ lido_status lido__fail(lido_status status, const char *format, const struct lido
         const char *word = pieces->word[i] ? pieces->word[i] : "?";
         size_t room = sizeof failure->words - used - (size_t)(LIDO__WORDS - i);
         size_t length = strnlen(word, room);
-        memcpy(failure->words + used, word, length);
-        failure->words[used + length] = '\0';
+        copy_word(failure->words + used, word, length);
         failure->word[i] = (uint16_t)used;
         used += length + 1;
     }
