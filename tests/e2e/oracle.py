@@ -317,9 +317,9 @@ class Visit:
         if type(node.value) is int and abs(node.value) >= 10 ** MAX_DIGITS:
             return None
         if type(node.value) in (int, float):
-            return type(node.value).__name__, sign * node.value
+            return type(node.value).__name__, sign * node.value + 0  # -0.0 + 0 is 0.0
         if type(node.value) is complex:
-            return "imaginary", sign * node.value.imag
+            return "imaginary", sign * node.value.imag + 0
         if isinstance(node.value, (str, bytes)):
             token = self.tokens[self.token_at[self.start(node)]]
             if token.end != self.end(node):
@@ -433,6 +433,8 @@ class Visit:
     def add_body(self, node, function):
         first = self.first_token(node.body[0])
         last = self.token_ending_at[self.end(node.body[-1])]
+        if self.tokens[last].string == ";":  # ast lets a compound statement end with it
+            last -= 1
         count = last - first + 1
         if count >= MIN_TOKENS:
             text = "\0".join([token.string for token in self.tokens[first:last + 1]])
@@ -455,7 +457,7 @@ class Visit:
         return token.string == "@" and not token.line[:token.start[1]].strip()
 
     def visit_Call(self, node, function, in_finally):
-        for argument in node.args + [keyword.value for keyword in node.keywords]:
+        for argument in node.args + [keyword.value for keyword in node.keywords if keyword.arg]:
             self.add_literal(argument, function)
         callee = self.callee(node)
         if callee is None:
