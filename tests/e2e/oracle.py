@@ -81,9 +81,13 @@ class Facts:
 
 # ---------------------------------------------------------------------------------------------- which files there are
 
-def list_files(root):
-    """Yields (path, is a regular file) for everything below root that has the name of a Python file."""
-    for folder, folders, names in os.walk(root):
+def list_files(root, unreadable):
+    """Yields (path, is a regular file) for everything below root that has the name of a Python file; folders that
+    cannot be listed go to unreadable: path -> reason."""
+    def failed(error):
+        unreadable[os.path.relpath(error.filename, root)] = os.strerror(error.errno)
+
+    for folder, folders, names in os.walk(root, onerror=failed):
         folders[:] = [f for f in folders if f not in LEFT_OUT_FOLDERS and not f.startswith(".")]
         for name in names:
             if not name.endswith(".py"):
@@ -716,8 +720,9 @@ def join(all_facts, modules):
 class Result:
     """files: path -> (bytes, reason or None); findings: list of Finding."""
 
-    def __init__(self, all_facts, modules):
+    def __init__(self, all_facts, modules, unreadable):
         self.files = {facts.path: (facts.bytes, facts.reason) for facts in all_facts.values()}
+        self.files.update((path, (0, reason)) for path, reason in unreadable.items())
         self.findings = list(join(all_facts, modules))
 
     def counts(self):
@@ -727,7 +732,8 @@ class Result:
 
 def inspect(root, processes=2):
     """The findings that the page defines for the tree below root."""
-    jobs = [(root, path, regular) for path, regular in list_files(root)]
+    unreadable = {}
+    jobs = [(root, path, regular) for path, regular in list_files(root, unreadable)]
     jobs.sort(key=lambda job: -os.lstat(os.path.join(root, job[1])).st_size)
     sys.set_int_max_str_digits(0)
     if len(jobs) < 100:
@@ -737,7 +743,7 @@ def inspect(root, processes=2):
             read = pool.map(read_file, jobs, chunksize=8)
     all_facts = {facts.path: facts for facts in read}
     modules = Modules(root, [path for _, path, regular in jobs if regular])
-    return Result(all_facts, modules)
+    return Result(all_facts, modules, unreadable)
 
 
 def main():
