@@ -87,7 +87,7 @@ void groups_take(struct groups *groups, const struct detector *d, uint32_t file)
         .fact_count = d->facts.count,
         .function_count = d->functions.count,
         .reason = d->reason[0] != '\0' ? must_copy(d->reason, strlen(d->reason)) : NULL,
-        .bytes = d->source.count,
+        .bytes = d->read_bytes,
         .done = true,
     };
 }

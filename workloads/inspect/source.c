@@ -46,6 +46,7 @@ static bool read_all(struct detector *d, int fd, size_t expected) {
             room = room * 2 < SOURCE_LIMIT + 2u ? room * 2 : SOURCE_LIMIT + 2u;
     }
     d->source.items[d->source.count] = '\0';
+    d->read_bytes = d->source.count;
     return true;
 }
 
@@ -154,6 +155,7 @@ static bool check_text(struct detector *d) {
 bool source_read(struct detector *d, int root) {
     struct stat status;
     d->source.count = 0;
+    d->read_bytes = d->file->bytes;
     if (!d->file->regular)
         return refuse(d, "not a regular file");
     int fd = openat(root, d->file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
