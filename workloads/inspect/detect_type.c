@@ -50,11 +50,15 @@ static void note_names(struct detector *d, TSNode expression, uint32_t function)
                 break;
             push_children(d, node);
             break;
+        case NODE_SUBSCRIPT:
+            /* `*X[Y]` is starred as a whole; the grammar reads the star as X's. */
+            if (kind_of(field_of(node, FIELD_VALUE)) != NODE_LIST_SPLAT)
+                push_children(d, node);
+            break;
         case NODE_TYPE:
         case NODE_GENERIC_TYPE:
         case NODE_TYPE_PARAMETER:
         case NODE_UNION_TYPE:
-        case NODE_SUBSCRIPT:
         case NODE_TUPLE:
         case NODE_LIST:
             push_children(d, node);
@@ -86,6 +90,8 @@ static void note_except(struct detector *d, const struct frame *frame) {
     if (count < 2)
         return; /* a bare `except:` has only its block */
     if (kind_of(caught) == NODE_AS_PATTERN)
+        caught = ts_node_named_child(caught, 0);
+    if (kind_of(caught) == NODE_LIST_SPLAT) /* `except *E` with a space before the star */
         caught = ts_node_named_child(caught, 0);
     note_names(d, caught, frame->function);
 }

@@ -184,8 +184,8 @@ struct detector {
     /* The file at hand. */
     const struct source_file *file;
     ARRAY(char) source;
-    uint64_t read_bytes; /* its size as it was read */
-    uint32_t bad_line; /* where a form stands that Python 3 refuses; 0: nowhere */
+    uint64_t read_bytes; /* its size; 0 where it could not be read */
+    uint32_t bad_line;   /* where a form stands that Python 3 refuses; 0: nowhere */
     ARRAY(struct frame) frames;
     ARRAY(TSNode) nodes; /* scratch for children */
     ARRAY(char) text;    /* scratch for keys */

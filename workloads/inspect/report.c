@@ -168,7 +168,7 @@ void report_summary(const struct run *run, FILE *out) {
 /* ---- For scripts ---------------------------------------------------------------------------- */
 
 static void add_failure(json_t *failed, const char *path, const char *reason) {
-    char *text = printable(path);
+    char *text = storable(path);
     json_array_append_new(failed, json_pack("{s:s, s:s}", "path", text, "reason", reason));
     free(text);
 }

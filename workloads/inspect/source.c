@@ -155,7 +155,7 @@ static bool check_text(struct detector *d) {
 bool source_read(struct detector *d, int root) {
     struct stat status;
     d->source.count = 0;
-    d->read_bytes = d->file->bytes;
+    d->read_bytes = 0;
     if (!d->file->regular)
         return refuse(d, "not a regular file");
     int fd = openat(root, d->file->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);

@@ -78,7 +78,7 @@ static bool insert_files(sqlite3_stmt *insert, const struct run *run) {
         const struct file_result *result = &run->groups.files[i];
         if (!result->done)
             continue;
-        char *path = printable(run->corpus.files.items[i].path);
+        char *path = storable(run->corpus.files.items[i].path);
         sqlite3_bind_int64(insert, 1, (int64_t)i + 1);
         sqlite3_bind_text(insert, 2, path, -1, free);
         sqlite3_bind_int64(insert, 3, (int64_t)result->bytes);
@@ -88,7 +88,7 @@ static bool insert_files(sqlite3_stmt *insert, const struct run *run) {
         sqlite3_reset(insert);
     }
     for (uint32_t i = 0; i < run->corpus.failures.count; i++) { /* folders, after the files */
-        char *path = printable(run->corpus.failures.items[i].path);
+        char *path = storable(run->corpus.failures.items[i].path);
         sqlite3_bind_int64(insert, 1, (int64_t)run->corpus.files.count + i + 1);
         sqlite3_bind_text(insert, 2, path, -1, free);
         sqlite3_bind_int64(insert, 3, 0);

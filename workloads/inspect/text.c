@@ -124,14 +124,14 @@ size_t utf8_prefix(const char *text, size_t length) {
     return at;
 }
 
-char *printable(const char *text) {
+static char *escape(const char *text, bool controls) {
     size_t length = strlen(text);
     char *out = must_realloc(NULL, length * 4 + 1);
     size_t to = 0;
     for (size_t at = 0; at < length;) {
         unsigned char byte = (unsigned char)text[at];
         size_t step = sequence_length((const unsigned char *)text + at, length - at);
-        if (step == 0 || byte < 0x20 || byte == 0x7f) {
+        if (step == 0 || (controls && (byte < 0x20 || byte == 0x7f))) {
             to += (size_t)snprintf(out + to, 5, "\\x%02x", byte);
             at++;
         } else {
@@ -142,4 +142,12 @@ char *printable(const char *text) {
     }
     out[to] = '\0';
     return out;
+}
+
+char *storable(const char *text) {
+    return escape(text, false);
+}
+
+char *printable(const char *text) {
+    return escape(text, true);
 }

@@ -51,7 +51,10 @@ void strings_end(struct strings *strings);
 /* Returns  the length of the longest valid UTF-8 prefix. */
 size_t utf8_prefix(const char *text, size_t length);
 
-/* Returns  the text with control characters and bytes that are not UTF-8 as \xNN; free it. */
+/* Returns  the text with bytes that are not UTF-8 as \xNN, as JSON and databases need it; free it. */
+char *storable(const char *text);
+
+/* Returns  the same with control characters as \xNN too, as terminals need it; free it. */
 char *printable(const char *text);
 
 #endif
