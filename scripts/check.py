@@ -298,7 +298,8 @@ def check_calls(sources, report):
         code = blank_preprocessor(source.code)
         for offset, name in calls(code, BANNED):
             report.add(source.path, line_of(code, offset), f"banned call: {name}", f"use {BANNED[name]}")
-        for match in re.finditer(r"\bvolatile\b", source.code):
+        # The explorer takes any atomic object by address, and the language calls such a pointer volatile.
+        for match in re.finditer(r"\bvolatile\b", "" if source.below("tests/explore") else source.code):
             if not re.search(r"\b(?:asm|__asm__)\s+$", source.code[: match.start()][-16:]):
                 report.add(source.path, line_of(source.code, match.start()), "banned word: volatile",
                            f"it orders nothing; use {ATOMIC_HOME}")
