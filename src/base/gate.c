@@ -4,7 +4,10 @@
 
 #include "base/sys.h"
 
-enum { SPIN_COUNT = 64, NAP_NS = 50000 };
+#ifndef LIDO_GATE_SPINS
+#define LIDO_GATE_SPINS 64 /* the explorer makes do with one */
+#endif
+enum { NAP_NS = 50000 };
 
 /* UNKNOWN until the first gate is made. FENCED is for good. */
 enum { UNKNOWN, BARRIER, FENCED };
@@ -28,9 +31,9 @@ static bool must_fence(void) {
 }
 
 void lido__gate_init(lido__gate *gate, void *store) {
-    atomic_init(&gate->busy, 0);
-    atomic_init(&gate->fenced, must_fence());
-    atomic_init(&gate->store, store);
+    lido__store(&gate->busy, 0, relaxed);
+    lido__store(&gate->fenced, must_fence(), relaxed);
+    lido__store(&gate->store, store, relaxed);
 }
 
 bool lido__gate_swap(lido__gate *gate, void *seen, void *next) {
@@ -38,13 +41,13 @@ bool lido__gate_swap(lido__gate *gate, void *seen, void *next) {
      * a visitor who sees fenced == 1 knows. */
     if (must_fence())
         lido__store(&gate->fenced, 1, release);
-    return lido__cas(&gate->store, &seen, next, acq_rel, acquire);
+    return lido__cas(&gate->store, &seen, next, acq_rel, relaxed);
 }
 
 void *lido__gate_take(lido__gate *gate, void *empty) {
     void *seen = lido__load(&gate->store, relaxed);
     while (seen != empty)
-        if (lido__cas(&gate->store, &seen, empty, acq_rel, relaxed))
+        if (lido__cas(&gate->store, &seen, empty, acquire, relaxed))
             return seen;
     return NULL;
 }
@@ -67,7 +70,7 @@ bool lido__gate_barrier(void) {
 static bool owner_left(lido__gate *gate, uint64_t patience_ns) {
     uint64_t deadline_ns = 0;
     for (uint32_t spins = 0; lido__load(&gate->busy, acquire) != 0; spins++) {
-        if (spins < SPIN_COUNT) {
+        if (spins < LIDO_GATE_SPINS) {
             lido__pause();
             continue;
         }
@@ -86,11 +89,11 @@ bool lido__gate_settle(lido__gate *gate, void *empty, void *taken, bool reached,
     bool covered = reached || lido__load(&gate->fenced, acquire) != 0;
     if (covered && owner_left(gate, patience_ns))
         return true;
-    return !lido__cas(&gate->store, &empty, taken, acq_rel, acquire);
+    return !lido__cas(&gate->store, &empty, taken, acquire, acquire);
 }
 
 void *lido__gate_close(lido__gate *gate, void *empty) {
-    return lido__exchange(&gate->store, empty, acq_rel);
+    return lido__exchange(&gate->store, empty, relaxed);
 }
 
 void *lido__gate_adopt(lido__gate *gate, void *empty) {

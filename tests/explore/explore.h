@@ -44,6 +44,7 @@ struct explore_kernel {
     const char *claim; /* what holds in every execution, in words */
     int preemptions;
     int stale;
+    int impatience; /* waits whose patience may end while the others stand still */
     void (*setup)(void); /* before the threads; makes everything as new */
     struct {
         const char *name;
@@ -57,8 +58,8 @@ struct explore_kernel {
 #define explore_check(holds, text) ((holds) ? (void)0 : explore_fail(text))
 _Noreturn void explore_fail(const char *text);
 
-/* Whether the running search breaks the kernel's rule mutants[number]. */
-bool explore_broken(int number);
+/* Whether the running search breaks this rule, one of the kernel's mutants. */
+bool explore_broken(const char *rule);
 
 /* A choice of 0 ... count - 1 that is not the schedule's: both outcomes of a system call, say. */
 unsigned explore_choose(unsigned count, const char *what);
