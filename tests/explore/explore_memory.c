@@ -80,32 +80,32 @@ void explore_memory_join(void) {
         join(&explore_fibers[MAIN].now, &explore_fibers[t].now);
 }
 
-static uint64_t peek(const volatile void *object, unsigned bytes) {
+static uint64_t peek(const void *object, unsigned bytes) {
     switch (bytes) {
     case 1:
-        return *(const volatile uint8_t *)object;
+        return *(const uint8_t *)object;
     case 2:
-        return *(const volatile uint16_t *)object;
+        return *(const uint16_t *)object;
     case 4:
-        return *(const volatile uint32_t *)object;
+        return *(const uint32_t *)object;
     default:
-        return *(const volatile uint64_t *)object;
+        return *(const uint64_t *)object;
     }
 }
 
-static void poke(volatile void *object, unsigned bytes, uint64_t value) {
+static void poke(void *object, unsigned bytes, uint64_t value) {
     switch (bytes) {
     case 1:
-        *(volatile uint8_t *)object = (uint8_t)value;
+        *(uint8_t *)object = (uint8_t)value;
         break;
     case 2:
-        *(volatile uint16_t *)object = (uint16_t)value;
+        *(uint16_t *)object = (uint16_t)value;
         break;
     case 4:
-        *(volatile uint32_t *)object = (uint32_t)value;
+        *(uint32_t *)object = (uint32_t)value;
         break;
     default:
-        *(volatile uint64_t *)object = value;
+        *(uint64_t *)object = value;
     }
 }
 
@@ -119,14 +119,14 @@ void explore_memory_end(void) {
         poke(locations[i].object, locations[i].bytes, locations[i].begun);
 }
 
-static struct location *locate(const volatile void *object, unsigned bytes) {
+static struct location *locate(const void *object, unsigned bytes) {
     for (int i = 0; i < location_count; i++)
         if (locations[i].object == object)
             return &locations[i];
     if (location_count == LOCATIONS)
         explore_fail("the explorer has room for 48 atomic objects only");
     struct location *made = &locations[location_count++];
-    made->object = (volatile void *)(uintptr_t)object;
+    made->object = (void *)(uintptr_t)object;
     made->bytes = bytes;
     made->begun = peek(object, bytes);
     made->count = 1;
@@ -134,7 +134,7 @@ static struct location *locate(const volatile void *object, unsigned bytes) {
     return made;
 }
 
-uint64_t explore_newest(const volatile void *object, unsigned bytes) {
+uint64_t explore_newest(const void *object, unsigned bytes) {
     const struct location *location = locate(object, bytes);
     return location->stores[location->count - 1].value;
 }
@@ -151,8 +151,9 @@ static bool same_place(const struct explore_site *a, const struct explore_site *
                       strcmp(a->object, b->object) == 0);
 }
 
+/* What runs before the threads only cannot be broken in an interesting way. */
 static void list_site(struct explore_site *site) {
-    if (site->listed)
+    if (site->listed || explore_now == MAIN)
         return;
     site->listed = true;
     site->next = sites;
@@ -247,7 +248,7 @@ static int tell(const struct explore_site *site, const struct location *location
     return explore_trace_add(event);
 }
 
-uint64_t explore_load(struct explore_site *site, const volatile void *object, unsigned bytes) {
+uint64_t explore_load(struct explore_site *site, const void *object, unsigned bytes) {
     int order = order_of(site);
     list_site(site);
     explore_point();
@@ -283,8 +284,7 @@ static void store_now(struct explore_site *site, struct location *location, uint
     write_to(location, value, order, event, NULL);
 }
 
-void explore_store(struct explore_site *site, volatile void *object, unsigned bytes,
-                   uint64_t value) {
+void explore_store(struct explore_site *site, void *object, unsigned bytes, uint64_t value) {
     list_site(site);
     explore_flush_delayed();
     explore_point();
@@ -317,14 +317,12 @@ static uint64_t updated(enum explore_kind kind, uint64_t old, uint64_t operand) 
 static void replace(struct explore_site *site, struct location *location, uint64_t value) {
     int order = order_of(site), index = location->count - 1;
     struct knowledge carried = location->stores[index].message;
-    int event = tell(site, location, order, value, location->stores[index].value, index,
-                     false);
+    int event = tell(site, location, order, value, location->stores[index].value, index, false);
     read_from(location, index, order);
     write_to(location, value, order, event, &carried);
 }
 
-uint64_t explore_update(struct explore_site *site, volatile void *object, unsigned bytes,
-                        uint64_t operand) {
+uint64_t explore_update(struct explore_site *site, void *object, unsigned bytes, uint64_t operand) {
     list_site(site);
     explore_flush_delayed();
     explore_point();
@@ -349,8 +347,8 @@ static int choose_outcome(const struct location *location, uint64_t expected, in
     return index;
 }
 
-bool explore_cas(struct explore_site *site, volatile void *object, unsigned bytes,
-                 uint64_t *expected, uint64_t value) {
+bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64_t *expected,
+                 uint64_t value) {
     list_site(site);
     explore_flush_delayed();
     explore_point();
@@ -441,7 +439,7 @@ static struct cell *cell_of(uintptr_t address) {
     explore_fail("the explorer has room for 2048 cells of plain data only");
 }
 
-static void race(const volatile void *object, bool writes, const void *now, bool wrote, int other,
+static void race(const void *object, bool writes, const void *now, bool wrote, int other,
                  const void *then) {
     static char text[600];
     (void)explore_trace_say(writes ? "writes, without order," : "reads, without order,", object, 0);
@@ -451,7 +449,7 @@ static void race(const volatile void *object, bool writes, const void *now, bool
 
 static void check_byte(struct cell *cell, unsigned at, bool writes, const void *code) {
     const struct clock *clock = &self()->now.clock;
-    const volatile void *object = (const volatile void *)(cell->address + at);
+    const void *object = (const void *)(cell->address + at);
     int writer = cell->byte[at].writer;
     if (cell->byte[at].written > clock->step[writer])
         race(object, writes, code, true, writer, cell->written_at);
@@ -466,8 +464,7 @@ static void check_byte(struct cell *cell, unsigned at, bool writes, const void *
     }
 }
 
-static void access_plain(const volatile void *object, size_t bytes, bool writes,
-                         const void *code) {
+static void access_plain(const void *object, size_t bytes, bool writes, const void *code) {
     if (explore_now == MAIN || explore_on_stack(object))
         return;
     uintptr_t first = (uintptr_t)object, end = first + bytes;
@@ -511,13 +508,11 @@ void __tsan_func_exit(void);
 void __tsan_read_range(const void *object, size_t bytes);
 void __tsan_write_range(void *object, size_t bytes);
 
-void __tsan_init(void) {
-}
+void __tsan_init(void) {}
 void __tsan_func_entry(void *caller) {
     (void)caller;
 }
-void __tsan_func_exit(void) {
-}
+void __tsan_func_exit(void) {}
 void __tsan_read_range(const void *object, size_t bytes) {
     access_plain(object, bytes, false, __builtin_return_address(0));
 }
