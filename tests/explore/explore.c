@@ -421,12 +421,20 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
     make_fibers();
     explore_kernel = kernel;
     explore_mutation = mutation;
+    explore_memory_forget();
     prescribe(explore_replayed);
     do {
         run_once(bounds);
         result.executions++;
         result.failure = failure;
         result.cut = result.executions >= bounds.executions;
-    } while (!failure && !result.cut && !explore_replayed && next_choices());
+        if (explore_memory_grew() && !failure && !explore_replayed) {
+            known = 0;
+            result.executions = 0;
+            continue;
+        }
+        if (failure || result.cut || explore_replayed || !next_choices())
+            break;
+    } while (true);
     return result;
 }

@@ -77,7 +77,7 @@ struct bounds {
 };
 
 struct result {
-    uint64_t executions;
+    uint64_t executions; /* since all that is shared was known */
     bool cut;            /* at bounds.executions */
     const char *failure; /* NULL: the claim held */
 };
@@ -103,6 +103,8 @@ void explore_memory_begin(void);
 void explore_memory_end(void);
 void explore_memory_spawn(void);
 void explore_memory_join(void);
+void explore_memory_forget(void); /* a new search */
+bool explore_memory_grew(void);   /* more is shared than was known when the search began */
 uint64_t explore_newest(const void *object, unsigned bytes);
 void explore_flush_delayed(void);
 bool explore_reads_old(const struct fiber *fiber);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { CELLS = 2048, CELL_BYTES = 8 };
+enum { CELLS = 2048, CELL_BYTES = 8, KNOWN = 512 };
 
 /* Eight bytes of plain data: who accessed each of them last, and at which step of his. */
 struct cell {
@@ -23,6 +23,15 @@ struct cell {
     } byte[CELL_BYTES];
 };
 
+/* An atomic object that was ever accessed in this search: by whom, as bits. */
+struct known {
+    const void *object;
+    uint8_t readers, writers;
+    bool is_shared; /* points before its operations matter: some thread writes what another uses */
+};
+
+static struct known known[KNOWN];
+static bool sharing_grew;
 static struct location locations[LOCATIONS];
 static int location_count;
 static struct view sc_view; /* what sequentially consistent fences and operations agree on */
@@ -139,6 +148,46 @@ uint64_t explore_newest(const void *object, unsigned bytes) {
     return location->stores[location->count - 1].value;
 }
 
+/* ---- What is shared ---------------------------------------------------------------------- */
+
+static bool is_shared(unsigned readers, unsigned writers) {
+    unsigned users = readers | writers;
+    return writers != 0 && (users & (users - 1)) != 0;
+}
+
+/* Who goes next matters only where threads meet. An operation on an object that in all executions
+ * so far one thread alone used, or nobody wrote, is no point of choice. When that turns out to be
+ * wrong, the search begins again and knows better; so the last one, the one that counts, has a
+ * point before every operation on a shared object. */
+static void point_at(const void *object, bool writes) {
+    if (explore_now == MAIN)
+        return;
+    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 55;
+    while (known[at % KNOWN].object && known[at % KNOWN].object != object)
+        at++;
+    struct known *entry = &known[at % KNOWN];
+    entry->object = object;
+    if (writes)
+        entry->writers |= (uint8_t)(1u << explore_now);
+    else
+        entry->readers |= (uint8_t)(1u << explore_now);
+    if (!entry->is_shared && is_shared(entry->readers, entry->writers))
+        entry->is_shared = sharing_grew = true;
+    if (entry->is_shared)
+        explore_point();
+}
+
+void explore_memory_forget(void) {
+    memset(known, 0, sizeof known);
+    sharing_grew = false;
+}
+
+bool explore_memory_grew(void) {
+    bool grew = sharing_grew;
+    sharing_grew = false;
+    return grew;
+}
+
 /* ---- Sites and mutations ---------------------------------------------------------------- */
 
 struct explore_site *explore_sites(void) {
@@ -251,7 +300,7 @@ static int tell(const struct explore_site *site, const struct location *location
 uint64_t explore_load(struct explore_site *site, const void *object, unsigned bytes) {
     int order = order_of(site);
     list_site(site);
-    explore_point();
+    point_at(object, false);
     struct location *location = locate(object, bytes);
     int index = choose_store(location, order);
     uint64_t value = location->stores[index].value;
@@ -287,7 +336,7 @@ static void store_now(struct explore_site *site, struct location *location, uint
 void explore_store(struct explore_site *site, void *object, unsigned bytes, uint64_t value) {
     list_site(site);
     explore_flush_delayed();
-    explore_point();
+    point_at(object, true);
     struct location *location = locate(object, bytes);
     if (explore_is(site, SKIP))
         return;
@@ -303,7 +352,7 @@ void explore_flush_delayed(void) {
     self()->delayed.site = NULL;
     if (!delayed.site)
         return;
-    explore_point();
+    point_at(delayed.location->object, true);
     store_now(delayed.site, delayed.location, delayed.value);
 }
 
@@ -325,7 +374,7 @@ static void replace(struct explore_site *site, struct location *location, uint64
 uint64_t explore_update(struct explore_site *site, void *object, unsigned bytes, uint64_t operand) {
     list_site(site);
     explore_flush_delayed();
-    explore_point();
+    point_at(object, true);
     struct location *location = locate(object, bytes);
     uint64_t old = location->stores[location->count - 1].value;
     replace(site, location, cut(updated(site->kind, old, operand), bytes));
@@ -351,7 +400,7 @@ bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64
                  uint64_t value) {
     list_site(site);
     explore_flush_delayed();
-    explore_point();
+    point_at(object, true);
     struct location *location = locate(object, bytes);
     int newest = location->count - 1, order = failure_order_of(site);
     *expected = cut(*expected, bytes);
