@@ -532,7 +532,7 @@ static void holders_are_listed_with_object_line_thread_and_age(void **state) {
     (void)state;
     lido_lease leases[10];
     lido_object_pool_holder h = LIDO_OBJECT_POOL_HOLDER;
-    char sites[10][16];
+    char sites[10][24];
     int seen = 0;
     struct factory factory = factory_start();
     lido_object_pool *pool = pool_of(&factory, 16);
