@@ -19,8 +19,8 @@ struct taker {
 
 static void take(void *context) {
     struct taker *taker = context;
-    lido_status status = lido_object_pool_acquire_at(taker->pool, taker->timeout_ns, &taker->lease,
-                                                     "taker.c:1");
+    lido_status status =
+        lido_object_pool_acquire_at(taker->pool, taker->timeout_ns, &taker->lease, "taker.c:1");
     taker->ended_ns = lido_now_ns();
     taker->status = status;
     if (status != LIDO_OK) {
@@ -114,9 +114,8 @@ static void a_waiter_that_gave_up_is_passed_over(void **state) {
     CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
     uint64_t start_ns = lido_now_ns();
     for (int i = 0; i < 3; i++) {
-        takers[i] = (struct taker){.pool = pool,
-                                   .timeout_ns = i == 1 ? LIDO_SECONDS(2) : LIDO_FOREVER,
-                                   .order = &order};
+        takers[i] = (struct taker){
+            .pool = pool, .timeout_ns = i == 1 ? LIDO_SECONDS(2) : LIDO_FOREVER, .order = &order};
         check_start(&takers[i].thread, take, &takers[i]);
         check_await_sleepers(i + 1);
     }
@@ -145,8 +144,7 @@ static void each_waiter_leaves_at_its_own_deadline(void **state) {
     check__time.spurious_every = 2; /* woken for no reason, they sleep on to the same deadline */
     uint64_t start_ns = lido_now_ns();
     for (int i = 0; i < COUNT; i++) {
-        takers[i] = (struct taker){.pool = pool,
-                                   .timeout_ns = LIDO_SECONDS(1 + (i * 5) % COUNT)};
+        takers[i] = (struct taker){.pool = pool, .timeout_ns = LIDO_SECONDS(1 + (i * 5) % COUNT)};
         check_start(&takers[i].thread, take, &takers[i]);
         check_await_sleepers(i + 1);
     }
@@ -475,8 +473,8 @@ static void give_back(void *context) {
 static void take_and_reach_a_cancellation_point(void *context) {
     struct guarded *guarded = context;
     pthread_cleanup_push(give_back, guarded);
-    guarded->taker.status = lido_object_pool_acquire(guarded->taker.pool, LIDO_FOREVER,
-                                                     &guarded->taker.lease);
+    guarded->taker.status =
+        lido_object_pool_acquire(guarded->taker.pool, LIDO_FOREVER, &guarded->taker.lease);
     pthread_testcancel();
     pthread_cleanup_pop(1);
 }
