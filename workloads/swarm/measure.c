@@ -87,7 +87,8 @@ int swarm_optimise_apart(const struct swarm_options *options, enum swarm_variant
     double *mean = best + options->iterations;
     pid_t child = fork();
     if (child == 0) {
-        signal(SIGINT, SIG_DFL);
+        struct sigaction fall = {.sa_handler = SIG_DFL};
+        sigaction(SIGINT, &fall, NULL);
         memset(shared, 0, bytes); /* no page of it faults later, while faults are counted */
         swarm_optimise(options, variant, watcher, (struct swarm_run *)(void *)shared, best, mean);
         _exit(0);
