@@ -40,12 +40,13 @@ static void *count_matches(void *pool) {
 }
 
 int main(void) {
+    static char pattern[] = "^(1|2)*7$"; /* read whenever a pattern is built */
     lido_object_pool *pool;
     pthread_t threads[4];
     void *matches[4];
     if (lido_object_pool_create(LIDO_OBJECT_POOL_OPTIONS(.name = "patterns", .object_limit = 2,
                                                          .create = compile, .destroy = end,
-                                                         .context = (char[]){"^(1|2)*7$"}),
+                                                         .context = pattern),
                                 &pool) != LIDO_OK)
         return fprintf(stderr, "patterns: %s\n", lido_last_error()), 1;
     for (int t = 0; t < 4; t++)
