@@ -11,8 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-int lido_cmd_validate(int argc, char **argv);
-
 static const char checks_id[] = "A9-checks";
 
 const struct entry validate_entries[] = {
@@ -227,7 +225,7 @@ static bool write_files(const struct command *c, const struct report *report) {
     return written;
 }
 
-int lido_cmd_validate(int argc, char **argv) {
+int cmd_validate(int argc, char *argv[]) {
     static const struct entry *entries[entry_count];
     static struct row rows[entry_count];
     struct command c = {.json = NULL};

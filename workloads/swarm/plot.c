@@ -15,9 +15,9 @@ struct frame {
     int low, high; /* powers of ten */
 };
 
-static double x_of(const struct frame *f, uint64_t iteration) {
-    double share = f->iterations > 1 ? (double)iteration / (double)(f->iterations - 1) : 0;
-    return left + share * (width - left - right);
+/* Where so many iterations have been done. */
+static double x_of(const struct frame *f, uint64_t done) {
+    return left + (double)done / (double)f->iterations * (width - left - right);
 }
 
 /* Zero and what lies below the scale stand on its lower edge. */
@@ -35,14 +35,28 @@ static void widen(const double *values, uint64_t count, double *least, double *m
     }
 }
 
+static void draw_value(const struct frame *f, int factor, int power) {
+    double y = y_of(f, factor * pow(10, power));
+    fprintf(f->file,
+            "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#d8d8d8\"/>\n"
+            "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%de%d</text>\n",
+            left, y, width - right, y, left - 8, y + 4, factor, power);
+}
+
+/* Every power of ten, or fewer on a wide scale; on a narrow one also 2 and 5 times each. */
 static void draw_values_axis(const struct frame *f) {
-    int step = (f->high - f->low + 7) / 8;
-    for (int power = f->low; power <= f->high; power += step) {
-        double y = y_of(f, pow(10, power));
-        fprintf(f->file,
-                "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#d8d8d8\"/>\n"
-                "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">1e%d</text>\n",
-                left, y, width - right, y, left - 8, y + 4, power);
+    static const int steps[] = {1, 2, 5, 10, 20, 50, 100};
+    int step = 0;
+    while (step < 6 && (f->high - f->low) / steps[step] > 9)
+        step++;
+    for (int power = f->low; power <= f->high; power++) {
+        if (power % steps[step] != 0)
+            continue;
+        draw_value(f, 1, power);
+        if (f->high - f->low > 3 || power == f->high)
+            continue;
+        draw_value(f, 2, power);
+        draw_value(f, 5, power);
     }
     fprintf(f->file,
             "<text x=\"22\" y=\"%d\" text-anchor=\"middle\" transform=\"rotate(-90 22 %d)\">"
@@ -64,7 +78,7 @@ static uint64_t round_step(uint64_t iterations) {
 
 static void draw_iterations_axis(const struct frame *f) {
     uint64_t step = round_step(f->iterations);
-    for (uint64_t it = 0; it < f->iterations; it += step)
+    for (uint64_t it = 0; it <= f->iterations; it += step)
         fprintf(f->file,
                 "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"#404040\"/>\n"
                 "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%" PRIu64 "</text>\n",
@@ -83,7 +97,7 @@ static void draw_curve(const struct frame *f, const double *values, const char *
     fprintf(f->file, "<polyline fill=\"none\" %s points=\"", look);
     for (uint64_t p = 0; p < points; p++) {
         uint64_t it = points > 1 ? p * (f->iterations - 1) / (points - 1) : 0;
-        fprintf(f->file, "%.1f,%.1f ", x_of(f, it), y_of(f, values[it]));
+        fprintf(f->file, "%.1f,%.1f ", x_of(f, it + 1), y_of(f, values[it]));
     }
     fprintf(f->file, "\"/>\n");
 }
