@@ -2,14 +2,26 @@
  * Buffers from a block pool, malloc or calloc, behind one pair of calls. */
 #include "swarm/buffers.h"
 
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 
-const char *const swarm_variant_name[SWARM_VARIANT_COUNT] = {"in-place", "pool", "malloc",
-                                                             "calloc"};
+const char *const swarm_variant_name[SWARM_VARIANT_COUNT] = {"in-place", "pool", "malloc", "calloc",
+                                                             "malloc-kept"};
+
+/* Where there is no mallopt, the variant is malloc once more. */
+static void keep_memory(void) {
+#ifdef M_TRIM_THRESHOLD
+    mallopt(M_MMAP_MAX, 0);
+    mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
 
 bool swarm_buffers_open(struct swarm_buffers *buffers, enum swarm_variant variant, uint64_t bytes,
                         uint64_t at_once) {
     *buffers = (struct swarm_buffers){.variant = variant, .bytes = bytes};
+    if (variant == SWARM_KEPT)
+        keep_memory();
     if (variant != SWARM_POOL)
         return true;
     return lido_block_pool_create(

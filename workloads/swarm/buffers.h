@@ -17,6 +17,7 @@ enum swarm_variant {
     SWARM_POOL,     /* lido_block_pool, reserved: as many blocks as are ever needed at once */
     SWARM_MALLOC,
     SWARM_CALLOC,
+    SWARM_KEPT, /* malloc, told by mallopt never to give memory back: what an expert would try first */
     SWARM_VARIANT_COUNT
 };
 

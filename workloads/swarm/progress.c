@@ -35,7 +35,7 @@ void swarm_progress_show(void *context, uint64_t iteration, double best) {
     bar[cells] = '\0';
     fprintf(stderr,
             "\r\033[Kswarm %" PRIu64 "/%" PRIu64
-            " %-8s [%s] %3.0f %%  %.0f iterations/s  best %.3g",
+            " %-11s [%s] %3.0f %%  %.0f iterations/s  best %.3g",
             p->run, p->runs, p->variant, bar, 100 * (double)iteration / (double)p->iterations,
             (double)iteration / seconds_since(p->started_ns), best);
     fflush(stderr);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* A ratio that differs from 1 by less than this is noise on any machine that we have seen. */
 static const double noise = 0.05;
@@ -73,6 +74,14 @@ void swarm_in_plain_words(const struct swarm_session *session, char *text, size_
                  "For %s of %" PRIu64 " bytes a pool gains nothing in time here: %.2f of malloc's "
                  "time (%.2f to %.2f). Do not take one for speed.",
                  what, bytes, r.median, r.min, r.max);
+    if (r.max < 1 - noise && session->runs_variant[SWARM_KEPT]) {
+        size_t at = strlen(text);
+        struct swarm_spread kept = swarm_ratio(session, SWARM_POOL, SWARM_KEPT);
+        snprintf(text + at, size - at,
+                 " Beside a malloc that mallopt tells to keep its memory it takes %.2f of the time "
+                 "(%.2f to %.2f): there the pool's reasons are its limit and its figures.",
+                 kept.median, kept.min, kept.max);
+    }
 }
 
 /* ---- Terminal ---------------------------------------------------------------------------- */
@@ -95,7 +104,7 @@ static void print_variant(const struct swarm_session *session, enum swarm_varian
     char calls[32], faults[32];
     const struct swarm_run *last = swarm_session_run(session, session->rounds - 1, variant);
     struct swarm_spread cpu = swarm_spread_of(session, variant);
-    fprintf(out, "  %-9s %8.3f  (%.3f .. %.3f)", swarm_variant_name[variant], cpu.median, cpu.min,
+    fprintf(out, "  %-11s %8.3f  (%.3f .. %.3f)", swarm_variant_name[variant], cpu.median, cpu.min,
             cpu.max);
     if (session->runs_variant[SWARM_IN_PLACE]) {
         struct swarm_spread ratio = swarm_ratio(session, variant, SWARM_IN_PLACE);
@@ -126,7 +135,7 @@ static const struct swarm_run *any_run(const struct swarm_session *session) {
 
 void swarm_print(const struct swarm_session *session, FILE *out) {
     const struct swarm_options *o = &session->options;
-    char n[32], words[300];
+    char n[32], words[500];
     fprintf(out, "swarm: %s%s, %" PRIu64 " particles x %" PRIu64 " dimensions, %s iterations, ",
             o->shifted_rotated ? "shifted-rotated-" : "", o->function->name, o->particles,
             o->dimensions, grouped(o->iterations, n));
@@ -136,9 +145,9 @@ void swarm_print(const struct swarm_session *session, FILE *out) {
             grouped(swarm_buffer_bytes(o), n));
     fprintf(out, "%" PRIu64 " interleaved rounds, each run in a process of its own\n\n",
             session->rounds);
-    fprintf(out, "  %-9s %8s  %-16s   %-19s  %12s %12s %9s\n", "", "CPU s", "(min .. max)",
+    fprintf(out, "  %-11s %8s  %-16s   %-19s  %12s %12s %9s\n", "", "CPU s", "(min .. max)",
             "/ in-place", "calls", "faults", "KiB grown");
-    fprintf(out, "  %-9s %8s  %-16s   %-19s  %36s\n", "", "", "", "", "after iteration 100");
+    fprintf(out, "  %-11s %8s  %-16s   %-19s  %36s\n", "", "", "", "", "after iteration 100");
     for (int v = 0; v < SWARM_VARIANT_COUNT; v++)
         if (session->runs_variant[v])
             print_variant(session, (enum swarm_variant)v, out);
@@ -160,6 +169,12 @@ void swarm_print(const struct swarm_session *session, FILE *out) {
 
 static json_t *spread_json(struct swarm_spread s) {
     return json_pack("{s:f, s:f, s:f}", "median", s.median, "min", s.min, "max", s.max);
+}
+
+/* The pool's time against another variant's; null unless both ran. */
+static json_t *ratio_json(const struct swarm_session *session, enum swarm_variant to) {
+    return both(session, SWARM_POOL, to) ? spread_json(swarm_ratio(session, SWARM_POOL, to))
+                                         : json_null();
 }
 
 static json_t *checksum_json(uint64_t checksum) {
@@ -193,7 +208,7 @@ static json_t *pool_json(const lido_block_pool_stats *p) {
 static json_t *session_json(const struct swarm_session *session) {
     const struct swarm_options *o = &session->options;
     const struct swarm_run *run = any_run(session);
-    char words[300];
+    char words[500];
     swarm_in_plain_words(session, words, sizeof words);
     json_t *root = json_pack(
         "{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:o, s:s}", "workload", "swarm",
@@ -210,10 +225,8 @@ static json_t *session_json(const struct swarm_session *session) {
             json_object_set_new(variants, swarm_variant_name[v],
                                 variant_json(session, (enum swarm_variant)v));
     json_object_set_new(root, "variants", variants);
-    json_object_set_new(root, "pool_to_malloc",
-                        both(session, SWARM_POOL, SWARM_MALLOC)
-                            ? spread_json(swarm_ratio(session, SWARM_POOL, SWARM_MALLOC))
-                            : json_null());
+    json_object_set_new(root, "pool_to_malloc", ratio_json(session, SWARM_MALLOC));
+    json_object_set_new(root, "pool_to_malloc_kept", ratio_json(session, SWARM_KEPT));
     json_object_set_new(
         root, "pool",
         session->runs_variant[SWARM_POOL]

@@ -21,7 +21,8 @@ struct command {
 static const char usage[] =
     "usage: lido run swarm [options]\n"
     "Minimises a test function with a particle swarm whose buffers come from a block pool, and\n"
-    "compares with the same swarm in place, on malloc and on calloc.\n"
+    "compares with the same swarm in place, on malloc, on calloc, and on a malloc that is told to\n"
+    "keep its memory.\n"
     "\n"
     "  --function NAME    sphere, rastrigin (default), rosenbrock, ackley, or "
     "shifted-rotated-NAME\n"
@@ -30,7 +31,7 @@ static const char usage[] =
     "  --iterations N     default 10000; with --matrix 400\n"
     "  --seed N           default 1\n"
     "  --matrix           temporaries of the whole swarm, as array languages make them\n"
-    "  --variant NAME     in-place, pool, malloc, calloc; may be repeated; default: all\n"
+    "  --variant NAME     in-place, pool, malloc, calloc, malloc-kept; may be repeated\n"
     "  --repeat N         interleaved rounds; default 5\n"
     "  --json FILE        all figures\n"
     "  --plot FILE        convergence as SVG\n"
@@ -67,7 +68,9 @@ static bool read_variant(struct swarm_session *session, const char *name) {
     for (int v = 0; v < SWARM_VARIANT_COUNT; v++)
         if (strcmp(name, swarm_variant_name[v]) == 0)
             return session->runs_variant[v] = true;
-    fprintf(stderr, "lido run swarm: --variant is %s, must be in-place, pool, malloc or calloc\n",
+    fprintf(stderr,
+            "lido run swarm: --variant is %s, must be in-place, pool, malloc, calloc or "
+            "malloc-kept\n",
             name);
     return false;
 }

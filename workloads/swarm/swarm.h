@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * `lido run swarm`: particle swarm optimisation with buffers from a block pool, beside the same
- * program with buffers in place, from malloc and from calloc. docs/swarm.md tells what it shows. */
+ * program with buffers in place, from malloc (as it is, and told to keep its memory) and from calloc. docs/swarm.md tells what it shows. */
 #ifndef SWARM_SWARM_H
 #define SWARM_SWARM_H
 
