@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ * bench_object_pool.c -- objects: lido beside apr_reslist and a pool written by hand. */
+#include "bench.h"
+
+static const bench_contestant contestants[] = {
+    {"lido static", BENCH_LIDO, "object_lido_static", NULL, "lido ", NULL},
+    {"lido shared", BENCH_LIDO, "object_lido_shared", NULL, "lido ", NULL},
+    {"apr_reslist", BENCH_PEER, "object_apr", NULL, "apr-util ", NULL},
+    {"mutex and condition variable", BENCH_NAIVE, "object_mutex", NULL, NULL, NULL},
+};
+
+#define CYCLE(objects, threads, must_)                                                              \
+    {.group     = "acquire+release of objects, tracking on, ns: wall time / all operations",        \
+     .column    = threads " on " objects,                                                           \
+     .name      = "acquire+release " threads " threads " objects " objects",                        \
+     .unit      = "ns per acquire+release, wall time / all operations",                             \
+     .arguments = {"cycle", objects, threads},                                                      \
+     .must      = {must_, 0}}
+
+static const bench_case cases[] = {
+    CYCLE("1", "1", 0.125), CYCLE("2", "2", 0), CYCLE("8", "8", 0.25), CYCLE("4", "8", 0), CYCLE("32", "32", 0),
+};
+
+int main(int argc, char **argv) {
+    return bench_main(argc, argv, &(bench){"object_pool", contestants, BENCH_COUNT(contestants), cases, BENCH_COUNT(cases)});
+}
