@@ -20,10 +20,11 @@
 enum { BENCH_ROUNDS_MAX = 101, BENCH_CONTESTANTS_MAX = 24, BENCH_ARGUMENTS_MAX = 12 };
 
 typedef enum bench_role {
-    BENCH_LIDO,  /* each gets a result of its own; its name is added to the case's */
-    BENCH_PEER,
-    BENCH_NAIVE, /* a peer that counts for the second ratio alone */
-    BENCH_FLOOR, /* no peer: what remains when nothing is done */
+    BENCH_LIDO  = 1 << 0, /* each gets a result of its own; its name is added to the case's */
+    BENCH_PEER  = 1 << 1,
+    BENCH_POOL  = 1 << 2, /* a peer too, and no general malloc */
+    BENCH_NAIVE = 1 << 3, /* a peer that counts for the second ratio alone */
+    BENCH_FLOOR = 1 << 4, /* no peer: what remains when nothing is done */
 } bench_role;
 
 typedef struct bench_contestant {
@@ -33,6 +34,7 @@ typedef struct bench_contestant {
     const char *preload;  /* a library to put in front, or NULL */
     const char *expected; /* how its version line must begin, so that a missing library is noticed */
     const char *patterns; /* the first arguments it takes part in, with spaces; NULL: all */
+    const char *extra;    /* one more argument behind those of the case, or NULL */
 } bench_contestant;
 
 typedef enum bench_kind {
@@ -49,8 +51,13 @@ typedef struct bench_case {
     const char *arguments[BENCH_ARGUMENTS_MAX]; /* what the contestant's program is told */
     bench_kind  kind;
     bool        subtract_floor; /* the floor's figure of the same round is taken off */
+    bool        quiet;          /* a run's figure is its quickest window, not the median: for threads in
+                                   lock step, where any interruption of either spoils a window */
     bool        slow;           /* seconds a run: fewer rounds */
     double      must[2];        /* ratio to the best peer that must be reached; by lido contestant */
+    double      must_malloc;    /* the same to the best of BENCH_PEER alone */
+    bool        bounded;        /* the first lido contestant has an absolute bar, at_most */
+    double      at_most;
 } bench_case;
 
 typedef struct bench {
@@ -61,7 +68,8 @@ typedef struct bench {
     size_t                  case_count;
 } bench;
 
-/* The main of a bench: --rounds N, --quick, --only TEXT, --json FILE, --no-progress.
+/* The main of a bench: --rounds N, --quick, --only TEXT, --json FILE,
+ * --urgent, --no-progress.
  * Returns  0 done, 1 lido could not be measured or the file not written, 2 wrong usage. */
 int bench_main(int argc, char **argv, const bench *what);
 

@@ -3,10 +3,10 @@
 #include "bench.h"
 
 static const bench_contestant contestants[] = {
-    {"lido static", BENCH_LIDO, "object_lido_static", NULL, "lido ", NULL},
-    {"lido shared", BENCH_LIDO, "object_lido_shared", NULL, "lido ", NULL},
-    {"apr_reslist", BENCH_PEER, "object_apr", NULL, "apr-util ", NULL},
-    {"mutex and condition variable", BENCH_NAIVE, "object_mutex", NULL, NULL, NULL},
+    {"lido static", BENCH_LIDO, "object_lido_static", NULL, "lido ", NULL, NULL},
+    {"lido shared", BENCH_LIDO, "object_lido_shared", NULL, "lido ", NULL, NULL},
+    {"apr_reslist", BENCH_PEER, "object_apr", NULL, "apr-util ", NULL, NULL},
+    {"mutex and condition variable", BENCH_NAIVE, "object_mutex", NULL, NULL, NULL, NULL},
 };
 
 #define CYCLE(objects, threads, must_)                                                              \

@@ -226,6 +226,14 @@ contestant_output contestant_version(const bench_contestant *who) {
     return output;
 }
 
+/* What a case tells every contestant, and what this one is told on top. */
+static void add_arguments(command *c, const bench_contestant *who, const bench_case *what) {
+    for (size_t i = 0; i < BENCH_ARGUMENTS_MAX && what->arguments[i]; i++)
+        add_word(c, what->arguments[i]);
+    if (who->extra)
+        add_word(c, who->extra);
+}
+
 /* Instructions of a run with so many operations. */
 static contestant_output count_instructions(const bench_contestant *who, const bench_case *what,
                                             const char *operations, double *instructions) {
@@ -235,8 +243,7 @@ static contestant_output count_instructions(const bench_contestant *who, const b
     add_word(&c, "--tool=callgrind");
     add_word(&c, "--callgrind-out-file=/dev/null");
     add_word(&c, c.program);
-    for (size_t i = 0; i < BENCH_ARGUMENTS_MAX && what->arguments[i]; i++)
-        add_word(&c, what->arguments[i]);
+    add_arguments(&c, who, what);
     add_word(&c, "--fixed");
     add_word(&c, operations);
     *instructions = 0;
@@ -266,16 +273,15 @@ contestant_output contestant_run(const bench_contestant *who, const bench_case *
         return run_instructions(who, what);
     begin_command(&c, who);
     add_word(&c, c.program);
-    for (size_t i = 0; i < BENCH_ARGUMENTS_MAX && what->arguments[i]; i++)
-        add_word(&c, what->arguments[i]);
+    add_arguments(&c, who, what);
     if (!strchr(who->program, '/')) {
         snprintf(shift, sizeof shift, "%u", round);
         add_word(&c, "--cpu"); /* each round on another CPU, the same for all contestants */
         add_word(&c, shift);
         add_word(&c, "--windows");
-        add_word(&c, quick ? "5" : "9");
+        add_word(&c, what->quiet ? "61" : quick ? "5" : "9");
         add_word(&c, "--window-us");
-        add_word(&c, quick ? "1000" : "2000");
+        add_word(&c, what->quiet ? "500" : quick ? "1000" : "2000");
     }
     return run_command(&c, what->kind, &unused);
 }

@@ -13,7 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { NAME_WIDTH = 30, COLUMN_WIDTH = 13 };
+enum { NAME_WIDTH = 30, COLUMN_WIDTH = 14 };
 
 cell *cell_of(const results *r, size_t case_index, size_t contestant) {
     return &r->cells[case_index * r->what->contestant_count + contestant];
@@ -34,12 +34,12 @@ void summarise(cell *c) {
     c->median = n % 2 ? c->rounds[n / 2] : (c->rounds[n / 2 - 1] + c->rounds[n / 2]) / 2;
 }
 
-/* The contestant of a role with the smallest median, or -1. */
-static int best_of(const results *r, size_t case_index, bench_role role) {
+/* The contestant of some roles with the smallest median, or -1. */
+static int best_of(const results *r, size_t case_index, unsigned roles) {
     int best = -1;
     for (size_t i = 0; i < r->what->contestant_count; i++) {
         const cell *c = cell_of(r, case_index, i);
-        if (r->what->contestants[i].role != role || c->status != CONTESTANT_DONE || c->round_count == 0)
+        if (!(r->what->contestants[i].role & roles) || c->status != CONTESTANT_DONE || c->round_count == 0)
             continue;
         if (best < 0 || c->median < cell_of(r, case_index, (size_t)best)->median)
             best = (int)i;
@@ -47,9 +47,9 @@ static int best_of(const results *r, size_t case_index, bench_role role) {
     return best;
 }
 
-double ratio_to(const results *r, size_t case_index, size_t lido, bench_role role) {
+double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles) {
     const cell *own  = cell_of(r, case_index, lido);
-    int         best = best_of(r, case_index, role);
+    int         best = best_of(r, case_index, roles);
     if (best < 0 || own->status != CONTESTANT_DONE)
         return -1;
     double other = cell_of(r, case_index, (size_t)best)->median;
@@ -143,26 +143,62 @@ static bool took_part(const results *r, size_t first, size_t last, size_t contes
     return false;
 }
 
-static void print_ratios(FILE *stream, const results *r, size_t first, size_t last, size_t lido, unsigned order) {
-    static const struct {
-        bench_role  role;
-        const char *name;
-    } against[] = {{BENCH_PEER, "best peer"}, {BENCH_NAIVE, "naive"}};
-    for (size_t k = 0; k < BENCH_COUNT(against); k++) {
-        char name[128];
-        snprintf(name, sizeof name, "%s / %s", r->what->contestants[lido].name, against[k].name);
-        fprintf(stream, "  %-*s", NAME_WIDTH, name);
-        for (size_t i = first; i <= last; i++) {
-            double ratio = r->ran[i] ? ratio_to(r, i, lido, against[k].role) : -1;
-            double must  = order < 2 && against[k].role == BENCH_PEER ? r->what->cases[i].must[order] : 0;
-            char   text[64];
-            snprintf(text, sizeof text, must > 0 ? "%.2f %s%.2f" : "%.2f", ratio, ratio <= must ? "\u2264" : ">", must);
-            /* The sign is one column wide and three bytes long. */
-            int width = COLUMN_WIDTH + (must > 0 && ratio >= 0 && ratio <= must ? 2 : 0);
-            fprintf(stream, "%*s", width, ratio < 0 ? "-" : text);
-        }
-        fputc('\n', stream);
+/* A figure beside its bar: "0.72 ≤0.80" or "0.91 >0.80"; without a bar, the figure alone. */
+static void print_against_bar(FILE *stream, double figure, bool has_bar, double bar) {
+    char text[64];
+    bool holds = figure <= bar;
+    if (figure < 0)
+        snprintf(text, sizeof text, "-");
+    else if (has_bar)
+        snprintf(text, sizeof text, "%.*f %s%.*f", figure < 100 ? 2 : 0, figure, holds ? "\u2264" : ">",
+                 bar < 10 ? 2 : 0, bar);
+    else
+        snprintf(text, sizeof text, "%.2f", figure);
+    /* The sign is one column wide and three bytes long. */
+    fprintf(stream, "%*s", COLUMN_WIDTH + (figure >= 0 && has_bar && holds ? 2 : 0), text);
+}
+
+/* Says whether a line of a group would hold anything. */
+static bool group_has_bar(const results *r, size_t first, size_t last, bool absolute) {
+    for (size_t i = first; i <= last; i++) {
+        if (absolute ? r->what->cases[i].bounded : r->what->cases[i].must_malloc > 0)
+            return true;
     }
+    return false;
+}
+
+static void print_ratio_line(FILE *stream, const results *r, size_t first, size_t last, size_t lido, unsigned order,
+                             unsigned roles, const char *against) {
+    char name[128];
+    snprintf(name, sizeof name, "%s / %s", r->what->contestants[lido].name, against);
+    fprintf(stream, "  %-*s", NAME_WIDTH, name);
+    for (size_t i = first; i <= last; i++) {
+        const bench_case *one = &r->what->cases[i];
+        double            bar = 0;
+        if (roles == (BENCH_PEER | BENCH_POOL) && order < 2)
+            bar = one->must[order];
+        else if (roles == BENCH_PEER && order == 0)
+            bar = one->must_malloc;
+        print_against_bar(stream, r->ran[i] ? ratio_to(r, i, lido, roles) : -1, bar > 0, bar);
+    }
+    fputc('\n', stream);
+}
+
+/* The lines below a table that say how one lido contestant stands; order counts them from 0. */
+static void print_ratios(FILE *stream, const results *r, size_t first, size_t last, size_t lido, unsigned order) {
+    print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER | BENCH_POOL, "best peer");
+    if (group_has_bar(r, first, last, false) && order == 0)
+        print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER, "best malloc");
+    print_ratio_line(stream, r, first, last, lido, order, BENCH_NAIVE, "naive");
+    if (!group_has_bar(r, first, last, true) || order != 0)
+        return;
+    fprintf(stream, "  %-*s", NAME_WIDTH, "lido and its bar");
+    for (size_t i = first; i <= last; i++) {
+        const cell *c = cell_of(r, i, lido);
+        print_against_bar(stream, r->ran[i] && c->round_count ? c->median : -1, r->what->cases[i].bounded,
+                          r->what->cases[i].at_most);
+    }
+    fputc('\n', stream);
 }
 
 void report_group(FILE *stream, const results *r, size_t first, size_t last) {
@@ -222,7 +258,7 @@ static void json_peers(FILE *stream, const results *r, size_t case_index) {
     for (size_t i = 0; i < r->what->contestant_count; i++) {
         const bench_contestant *who = &r->what->contestants[i];
         const cell             *c   = cell_of(r, case_index, i);
-        if ((who->role != BENCH_PEER && who->role != BENCH_NAIVE) || c->status != CONTESTANT_DONE || c->round_count == 0)
+        if (!(who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) || c->status != CONTESTANT_DONE || c->round_count == 0)
             continue;
         fprintf(stream, "%s\n     ", separator);
         json_text(stream, who->name);
@@ -252,7 +288,7 @@ static void json_case(FILE *stream, const results *r, size_t case_index, size_t 
     json_figures(stream, own);
     fputc('}', stream);
     json_peers(stream, r, case_index);
-    json_ratio(stream, "ratio_to_best", ratio_to(r, case_index, lido, BENCH_PEER));
+    json_ratio(stream, "ratio_to_best", ratio_to(r, case_index, lido, BENCH_PEER | BENCH_POOL));
     json_ratio(stream, "ratio_to_naive", ratio_to(r, case_index, lido, BENCH_NAIVE));
     fputs(",\n   \"floor\": ", stream);
     if (floor >= 0) {

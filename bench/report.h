@@ -27,8 +27,8 @@ cell *cell_of(const results *r, size_t case_index, size_t contestant);
 /* Sorts and fills median, min and max of numbers that were measured. */
 void summarise(cell *c);
 
-/* Returns  lido / the best contestant of a role, or a negative number where there is none. */
-double ratio_to(const results *r, size_t case_index, size_t lido, bench_role role);
+/* Returns  lido / the best contestant of some roles, or a negative number where there is none. */
+double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles);
 
 /* Prints machine and contestants with their versions. */
 void report_head(FILE *stream, const results *r);
