@@ -9,16 +9,18 @@ static const bench_contestant contestants[] = {
     {"mutex and condition variable", BENCH_NAIVE, "object_mutex", NULL, NULL, NULL, NULL},
 };
 
-#define CYCLE(objects, threads, must_)                                                              \
+#define CYCLE(objects, threads, alive, head, must_)                                                              \
     {.group     = "acquire+release of objects, tracking on, ns: wall time / all operations",        \
-     .column    = threads " on " objects,                                                           \
-     .name      = "acquire+release " threads " threads " objects " objects",                        \
+     .column    = head,                                                                             \
+     .name      = "acquire+release, " head,                                                         \
      .unit      = "ns per acquire+release, wall time / all operations",                             \
-     .arguments = {"cycle", objects, threads},                                                      \
+     .arguments = {"cycle", objects, threads, alive},                                                      \
      .must      = {must_, 0}}
 
 static const bench_case cases[] = {
-    CYCLE("1", "1", 0.125), CYCLE("2", "2", 0), CYCLE("8", "8", 0.25), CYCLE("4", "8", 0), CYCLE("32", "32", 0),
+    CYCLE("1", "1", "0", "only thread", 0),    CYCLE("1", "1", "1", "1 thread", 0.125),
+    CYCLE("2", "2", "0", "2 on 2", 0),         CYCLE("8", "8", "0", "8 on 8", 0.25),
+    CYCLE("4", "8", "0", "8 on 4", 0),         CYCLE("32", "32", "0", "32 on 32", 0),
 };
 
 int main(int argc, char **argv) {

@@ -57,7 +57,7 @@ static void quiet_second(void) {
 static int measure_peak(const worker_arguments *arguments) {
     uint64_t count = arguments->values[1], survivors = count * arguments->values[2] / 1000;
     void   **blocks = room_for(count);
-    peer_open(block_bytes, count);
+    peer_open(block_bytes, count, arguments->values[3] == 0);
     put_all((void *[]){get_written()}, 1);
     uint64_t before = worker_resident_bytes();
     fill(blocks, count);
@@ -85,7 +85,7 @@ static int measure_grow_shrink(const worker_arguments *arguments) {
     uint64_t most = arguments->values[1], live = 0, random = 5;
     void   **blocks = room_for(most);
     double   resident = 0, needed = 0;
-    peer_open(block_bytes, most);
+    peer_open(block_bytes, most, false);
     uint64_t before = worker_resident_bytes();
     for (unsigned step = 0; step < 60; step++) {
         unsigned place  = step % 20;
@@ -111,7 +111,7 @@ static int measure_grow_shrink(const worker_arguments *arguments) {
  * counts the system calls between the marks. */
 static int measure_steady(const worker_arguments *arguments) {
     (void)arguments;
-    peer_open(block_bytes, CHURN_LIVE * 2);
+    peer_open(block_bytes, CHURN_LIVE * 2, false);
     worker_pin(arguments->cpu_shift);
     begin_churn(NULL, 0);
     run_churn(NULL, 0, 50000);
@@ -207,7 +207,7 @@ static int measure_pauses(const worker_arguments *arguments, bool under_load) {
     void        **blocks = room_for(count);
     pthread_t     thread;
     other.cpu = arguments->cpu_shift + 1;
-    peer_open(block_bytes, count + 1024);
+    peer_open(block_bytes, count + 1024, false);
     if (!peer_trim())
         return WORKER_CANNOT;
     worker_pin(arguments->cpu_shift);

@@ -4,7 +4,8 @@
  * A contestant defines the six functions below and then includes this file, which has its main.
  * They are static, so the compiler may inline a peer's fast path wherever the peer offers one.
  *
- *      peer_open          before any block; at least so many blocks may be out at once
+ *      peer_open          before any block; at least so many blocks may be out at once; hasten: idle memory
+ *                         shall go back within 250 ms, where there is a knob for it
  *      peer_join          in each further thread, before its first block
  *      peer_get peer_put  one block; never NULL
  *      peer_trim          gives back what it can, now; false: the peer has nothing of the kind
@@ -25,7 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void         peer_open(uint64_t block_bytes, uint64_t block_count);
+static void         peer_open(uint64_t bytes, uint64_t count, bool hasten);
 static void         peer_join(void);
 static inline void *peer_get(void);
 static inline void  peer_put(void *block);
@@ -292,7 +293,7 @@ static int measure_pattern(const worker_arguments *arguments) {
             continue;
         worker_load load  = timed_patterns[i].load;
         load.thread_count = (unsigned)arguments->values[1];
-        peer_open(block_bytes, UINT64_C(65536));
+        peer_open(block_bytes, UINT64_C(65536), false);
         if (load.run == run_larson) {
             atomic_store_explicit(&larson_parked, &larson_sets[WORKER_THREADS_MAX], memory_order_relaxed);
             for (unsigned k = 0; k < LARSON_LIVE; k++)

@@ -10,6 +10,7 @@
 
 #include "worker.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -27,7 +28,14 @@ static void run_cycle(void *context, unsigned thread, uint64_t count) {
     }
 }
 
-/* `cycle OBJECTS THREADS`: wall time over all operations of all threads. */
+static void *sleep_for_ever(void *unused) {
+    for (;;)
+        worker_sleep_ns(UINT64_C(1000000000));
+    return unused;
+}
+
+/* `cycle OBJECTS THREADS ALIVE`: wall time over all operations of all threads. ALIVE is 1: a further
+ * thread sleeps beside them, because libc's locks are cheaper in a process that has but one. */
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], "--version") == 0) {
         peer_version();
@@ -38,6 +46,9 @@ int main(int argc, char **argv) {
     load.thread_count          = (unsigned)arguments.values[1];
     if (strcmp(arguments.pattern, "cycle") != 0 || arguments.values[0] > WORKER_THREADS_MAX)
         worker_fail("usage: cycle OBJECTS THREADS");
+    pthread_t asleep;
+    if (arguments.values[2] != 0 && pthread_create(&asleep, NULL, sleep_for_ever, NULL) != 0)
+        worker_fail("a thread could not be started");
     peer_open((unsigned)arguments.values[0]);
     return worker_measure(&arguments, &load);
 }

@@ -12,7 +12,8 @@
 
 static struct rte_mempool *pool;
 
-static void peer_open(uint64_t bytes, uint64_t count) {
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
+    (void)hasten;
     char  line[200];
     char *words[16];
     int   word_count = 0;

@@ -4,8 +4,8 @@
 
 #include <glib.h>
 
-static void peer_open(uint64_t bytes, uint64_t count) {
-    (void)bytes, (void)count;
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
+    (void)bytes, (void)count, (void)hasten;
 }
 
 static void peer_join(void) {

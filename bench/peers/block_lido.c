@@ -7,9 +7,11 @@
 
 static lido_block_pool *pool;
 
-static void peer_open(uint64_t bytes, uint64_t count) {
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)count;
-    if (lido_block_pool_create(LIDO_BLOCK_POOL_OPTIONS(.name = "bench", .block_size = bytes), &pool) != LIDO_OK)
+    uint64_t keep_ns = hasten ? LIDO_MILLISECONDS(250) : 0;
+    if (lido_block_pool_create(
+            LIDO_BLOCK_POOL_OPTIONS(.name = "bench", .block_size = bytes, .idle_keep_ns = keep_ns), &pool) != LIDO_OK)
         worker_fail("%s", lido_last_error());
 }
 

@@ -5,8 +5,8 @@
 
 #include <mimalloc.h>
 
-static void peer_open(uint64_t bytes, uint64_t count) {
-    (void)count;
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
+    (void)count, (void)hasten;
     if (bytes > MI_SMALL_SIZE_MAX)
         worker_fail("mi_malloc_small serves up to %zu bytes", (size_t)MI_SMALL_SIZE_MAX);
 }

@@ -9,8 +9,8 @@ typedef struct free_block {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static free_block     *first;
 
-static void peer_open(uint64_t bytes, uint64_t count) {
-    (void)bytes, (void)count;
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
+    (void)bytes, (void)count, (void)hasten;
 }
 
 static void peer_join(void) {

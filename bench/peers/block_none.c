@@ -8,8 +8,8 @@ enum { ARRAY_BLOCKS = RING_SLOTS * 2 };
 static char    *array;
 static uint64_t turn;
 
-static void peer_open(uint64_t bytes, uint64_t count) {
-    (void)count;
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
+    (void)count, (void)hasten;
     array = aligned_alloc(4096, (ARRAY_BLOCKS * bytes + 4095) / 4096 * 4096);
     if (!array)
         worker_fail("no memory");

@@ -5,8 +5,8 @@
 #include <gperftools/malloc_extension_c.h>
 #include <gperftools/tcmalloc.h>
 
-static void peer_open(uint64_t bytes, uint64_t count) {
-    (void)bytes, (void)count;
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
+    (void)bytes, (void)count, (void)hasten;
 }
 
 static void peer_join(void) {
