@@ -13,22 +13,24 @@
 enum { ROUNDS = 9, QUICK_ROUNDS = 5, SLOW_ROUNDS = 5 };
 
 typedef struct choices {
-    unsigned    rounds;
-    bool        quick;
-    bool        urgent;
-    bool        progress;
+    unsigned rounds;
+    bool quick;
+    bool urgent;
+    bool progress;
     const char *only;
     const char *json;
 } choices;
 
 static int usage(const char *program) {
-    fprintf(stderr,
-            "usage: %s [--rounds N] [--quick] [--only TEXT] [--json FILE] [--urgent] [--no-progress]\n"
-            "  --rounds N     how often each contestant runs, 1 to %d (default %d; slow cases %d)\n"
-            "  --quick        %d rounds of shorter windows, and no slow cases\n"
-            "  --only TEXT    only cases whose name holds this text\n"
-            "  --urgent       contestants go before other programs of this machine (needs the right to)\n",
-            program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
+    fprintf(
+        stderr,
+        "usage: %s [--rounds N] [--quick] [--only TEXT] [--json FILE] [--urgent] [--no-progress]\n"
+        "  --rounds N     how often each contestant runs, 1 to %d (default %d; slow cases %d)\n"
+        "  --quick        %d rounds of shorter windows, and no slow cases\n"
+        "  --only TEXT    only cases whose name holds this text\n"
+        "  --urgent       contestants go before other programs of this machine (needs the right "
+        "to)\n",
+        program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
     return 2;
 }
 
@@ -43,7 +45,7 @@ static bool read_choices(int argc, char **argv, choices *c) {
         } else if (strcmp(argv[i], "--no-progress") == 0) {
             c->progress = false;
         } else if (strcmp(argv[i], "--rounds") == 0 && has_value) {
-            char         *end;
+            char *end;
             unsigned long rounds = strtoul(argv[++i], &end, 10);
             if (end == argv[i] || *end != '\0' || rounds < 1 || rounds > BENCH_ROUNDS_MAX)
                 return false;
@@ -72,7 +74,8 @@ static bool takes_part(const bench_contestant *who, const bench_case *one) {
     size_t length = strlen(one->arguments[0]);
     if (!who->patterns)
         return true;
-    for (const char *at = strstr(who->patterns, one->arguments[0]); at; at = strstr(at + 1, one->arguments[0])) {
+    for (const char *at = strstr(who->patterns, one->arguments[0]); at;
+         at = strstr(at + 1, one->arguments[0])) {
         if ((at == who->patterns || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
             return true;
     }
@@ -88,9 +91,9 @@ static double figure_of(const contestant_output *output, bool quiet) {
 
 /* One run of one contestant; what fails once is not tried again. */
 static void run_once(results *r, size_t case_index, size_t contestant, unsigned round, bool quick) {
-    const bench_contestant *who  = &r->what->contestants[contestant];
-    const bench_case       *one  = &r->what->cases[case_index];
-    cell                   *into = cell_of(r, case_index, contestant);
+    const bench_contestant *who = &r->what->contestants[contestant];
+    const bench_case *one = &r->what->cases[case_index];
+    cell *into = cell_of(r, case_index, contestant);
     if (!takes_part(who, one) || into->status != CONTESTANT_DONE)
         return;
     if (r->versions[contestant].status != CONTESTANT_DONE) {
@@ -98,7 +101,7 @@ static void run_once(results *r, size_t case_index, size_t contestant, unsigned 
         return;
     }
     contestant_output output = contestant_run(who, one, round, quick);
-    into->status             = output.status;
+    into->status = output.status;
     if (output.status == CONTESTANT_DONE && output.number_count > 0)
         into->rounds[into->round_count++] = figure_of(&output, one->quiet);
     else if (output.status != CONTESTANT_CANNOT)
@@ -109,7 +112,8 @@ static void run_once(results *r, size_t case_index, size_t contestant, unsigned 
 static void subtract_floor(results *r, size_t case_index) {
     const cell *floor = NULL;
     for (size_t i = 0; i < r->what->contestant_count; i++) {
-        if (r->what->contestants[i].role == BENCH_FLOOR && cell_of(r, case_index, i)->round_count > 0)
+        if (r->what->contestants[i].role == BENCH_FLOOR &&
+            cell_of(r, case_index, i)->round_count > 0)
             floor = cell_of(r, case_index, i);
     }
     for (size_t i = 0; floor && i < r->what->contestant_count; i++) {
@@ -120,13 +124,14 @@ static void subtract_floor(results *r, size_t case_index) {
 }
 
 static void run_case(results *r, size_t case_index, const choices *c) {
-    const bench_case *one    = &r->what->cases[case_index];
-    unsigned          rounds = rounds_of(c, one);
+    const bench_case *one = &r->what->cases[case_index];
+    unsigned rounds = rounds_of(c, one);
     for (unsigned round = 0; round < rounds; round++) {
         for (size_t i = 0; i < r->what->contestant_count; i++) {
             if (c->progress)
-                fprintf(stderr, "\r\033[K%zu/%zu %s: round %u/%u, %s", case_index + 1, r->what->case_count, one->name,
-                        round + 1, rounds, r->what->contestants[i].name);
+                fprintf(stderr, "\r\033[K%zu/%zu %s: round %u/%u, %s", case_index + 1,
+                        r->what->case_count, one->name, round + 1, rounds,
+                        r->what->contestants[i].name);
             run_once(r, case_index, i, round, c->quick);
         }
     }
@@ -147,8 +152,9 @@ static void run_groups(results *r, const choices *c) {
                 break;
         }
         for (size_t i = first; i <= last; i++) {
-            r->ran[i] = (!c->only || strstr(what->cases[i].name, c->only)) && !(c->quick && what->cases[i].slow);
-            any       = any || r->ran[i];
+            r->ran[i] = (!c->only || strstr(what->cases[i].name, c->only)) &&
+                        !(c->quick && what->cases[i].slow);
+            any = any || r->ran[i];
             if (r->ran[i])
                 run_case(r, i, c);
         }
@@ -172,12 +178,13 @@ static bool lido_measured(const results *r) {
 
 int bench_main(int argc, char **argv, const bench *what) {
     choices c;
-    int     status = 0;
+    int status = 0;
     if (!read_choices(argc, argv, &c))
         return usage(argv[0]);
     if (c.urgent && setpriority(PRIO_PROCESS, 0, -15) != 0)
         fprintf(stderr, "--urgent: %s; going on without\n", strerror(errno));
-    results r = {.what = what, .cells = calloc(what->case_count * what->contestant_count, sizeof(cell)),
+    results r = {.what = what,
+                 .cells = calloc(what->case_count * what->contestant_count, sizeof(cell)),
                  .ran = calloc(what->case_count, sizeof(bool))};
     if (!r.cells || !r.ran || what->contestant_count > BENCH_CONTESTANTS_MAX) {
         fputs("no room for the results\n", stderr);

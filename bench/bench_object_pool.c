@@ -9,20 +9,22 @@ static const bench_contestant contestants[] = {
     {"mutex and condition variable", BENCH_NAIVE, "object_mutex", NULL, NULL, NULL, NULL},
 };
 
-#define CYCLE(objects, threads, alive, head, must_)                                                              \
-    {.group     = "acquire+release of objects, tracking on, ns: wall time / all operations",        \
-     .column    = head,                                                                             \
-     .name      = "acquire+release, " head,                                                         \
-     .unit      = "ns per acquire+release, wall time / all operations",                             \
-     .arguments = {"cycle", objects, threads, alive},                                                      \
-     .must      = {must_, 0}}
+#define CYCLE(objects, threads, alive, head, must_)                                                \
+    {                                                                                              \
+        .group = "acquire+release of objects, tracking on, ns: wall time / all operations",        \
+        .column = head, .name = "acquire+release, " head, .must = {must_, 0},                      \
+        .arguments = {"cycle", objects, threads, alive},                                           \
+        .unit = "ns per acquire+release, wall time / all operations"                               \
+    }
 
 static const bench_case cases[] = {
-    CYCLE("1", "1", "0", "only thread", 0),    CYCLE("1", "1", "1", "1 thread", 0.125),
-    CYCLE("2", "2", "0", "2 on 2", 0),         CYCLE("8", "8", "0", "8 on 8", 0.25),
-    CYCLE("4", "8", "0", "8 on 4", 0),         CYCLE("32", "32", "0", "32 on 32", 0),
+    CYCLE("1", "1", "0", "only thread", 0), CYCLE("1", "1", "1", "1 thread", 0.125),
+    CYCLE("2", "2", "0", "2 on 2", 0),      CYCLE("8", "8", "0", "8 on 8", 0.25),
+    CYCLE("4", "8", "0", "8 on 4", 0),      CYCLE("32", "32", "0", "32 on 32", 0),
 };
 
 int main(int argc, char **argv) {
-    return bench_main(argc, argv, &(bench){"object_pool", contestants, BENCH_COUNT(contestants), cases, BENCH_COUNT(cases)});
+    return bench_main(
+        argc, argv,
+        &(bench){"object_pool", contestants, BENCH_COUNT(contestants), cases, BENCH_COUNT(cases)});
 }

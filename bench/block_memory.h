@@ -11,10 +11,10 @@
 
 static void shuffle(void **blocks, uint64_t count, uint64_t seed) {
     for (uint64_t i = count; i > 1; i--) {
-        uint64_t k    = worker_random(&seed) % i;
-        void    *kept = blocks[i - 1];
+        uint64_t k = worker_random(&seed) % i;
+        void *kept = blocks[i - 1];
         blocks[i - 1] = blocks[k];
-        blocks[k]     = kept;
+        blocks[k] = kept;
     }
 }
 
@@ -56,7 +56,7 @@ static void quiet_second(void) {
  * are turned over three times, so that a peer can bring them together. */
 static int measure_peak(const worker_arguments *arguments) {
     uint64_t count = arguments->values[1], survivors = count * arguments->values[2] / 1000;
-    void   **blocks = room_for(count);
+    void **blocks = room_for(count);
     peer_open(block_bytes, count, arguments->values[3] == 0);
     put_all((void *[]){get_written()}, 1);
     uint64_t before = worker_resident_bytes();
@@ -75,7 +75,8 @@ static int measure_peak(const worker_arguments *arguments) {
     else if (!peer_trim())
         return WORKER_CANNOT;
     uint64_t after = worker_resident_bytes();
-    printf("%.3f\n", after > before ? 100.0 * (double)(after - before) / (double)(peak - before) : 0.0);
+    printf("%.3f\n",
+           after > before ? 100.0 * (double)(after - before) / (double)(peak - before) : 0.0);
     return 0;
 }
 
@@ -83,12 +84,12 @@ static int measure_peak(const worker_arguments *arguments) {
  * step; resident bytes for each live byte, over all steps. */
 static int measure_grow_shrink(const worker_arguments *arguments) {
     uint64_t most = arguments->values[1], live = 0, random = 5;
-    void   **blocks = room_for(most);
-    double   resident = 0, needed = 0;
+    void **blocks = room_for(most);
+    double resident = 0, needed = 0;
     peer_open(block_bytes, most, false);
     uint64_t before = worker_resident_bytes();
     for (unsigned step = 0; step < 60; step++) {
-        unsigned place  = step % 20;
+        unsigned place = step % 20;
         uint64_t wanted = most * (1 + (place < 10 ? place : 19 - place)) / 10;
         for (; live < wanted; live++)
             fill(&blocks[live], 1);
@@ -158,9 +159,9 @@ static double histogram_quantile(const histogram *h, double quantile) {
 }
 
 typedef struct caller {
-    histogram    times;
-    uint64_t     longest_ns;
-    unsigned     cpu;
+    histogram times;
+    uint64_t longest_ns;
+    unsigned cpu;
     _Atomic bool stop;
     _Atomic bool started;
 } caller;
@@ -174,16 +175,16 @@ static long involuntary_switches(void) {
 /* Times each get until told to stop. A get during which the kernel took the CPU away says nothing
  * about the peer and is left out. */
 static void *call_and_time(void *argument) {
-    caller *self        = argument;
-    void   *blocks[512] = {NULL};
+    caller *self = argument;
+    void *blocks[512] = {NULL};
     worker_pin(self->cpu);
     peer_join();
     long switches = involuntary_switches();
     atomic_store_explicit(&self->started, true, memory_order_release);
     while (!atomic_load_explicit(&self->stop, memory_order_relaxed)) {
         for (unsigned i = 0; i < 512; i++) {
-            uint64_t start    = worker_now_ns();
-            blocks[i]         = get_written();
+            uint64_t start = worker_now_ns();
+            blocks[i] = get_written();
             uint64_t duration = worker_now_ns() - start;
             if (duration > 50000 && involuntary_switches() != switches) {
                 switches = involuntary_switches();
@@ -203,9 +204,9 @@ static void *call_and_time(void *argument) {
  * returns COUNT blocks in random order, all but 5 percent, and trims. */
 static int measure_pauses(const worker_arguments *arguments, bool under_load) {
     static caller other;
-    uint64_t      count  = arguments->values[1];
-    void        **blocks = room_for(count);
-    pthread_t     thread;
+    uint64_t count = arguments->values[1];
+    void **blocks = room_for(count);
+    pthread_t thread;
     other.cpu = arguments->cpu_shift + 1;
     peer_open(block_bytes, count + 1024, false);
     if (!peer_trim())

@@ -26,20 +26,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void         peer_open(uint64_t bytes, uint64_t count, bool hasten);
-static void         peer_join(void);
+static void peer_open(uint64_t bytes, uint64_t count, bool hasten);
+static void peer_join(void);
 static inline void *peer_get(void);
-static inline void  peer_put(void *block);
-static bool         peer_trim(void);
-static void         peer_version(void);
+static inline void peer_put(void *block);
+static bool peer_trim(void);
+static void peer_version(void);
 
-enum { BURST = 64, CHURN_LIVE = 4096, RING_SLOTS = 256, LARSON_LIVE = 1000, BATCH_BLOCKS = 256, BATCHES_MAX = 16 };
+enum {
+    BURST = 64,
+    CHURN_LIVE = 4096,
+    RING_SLOTS = 256,
+    LARSON_LIVE = 1000,
+    BATCH_BLOCKS = 256,
+    BATCHES_MAX = 16
+};
 
 static uint64_t block_bytes;
 
 /* A block with its first word written. */
 static inline void *get_written(void) {
-    void *block        = peer_get();
+    void *block = peer_get();
     *(uint64_t *)block = (uintptr_t)block;
     worker_keep(block);
     return block;
@@ -152,7 +159,7 @@ static void write_block(void *block, uint64_t value) {
 
 static uint64_t read_block(const void *block) {
     const uint64_t *words = block;
-    uint64_t        sum   = 0;
+    uint64_t sum = 0;
     for (uint64_t i = 0; i < block_bytes / sizeof *words; i++)
         sum += words[i];
     return sum;
@@ -185,8 +192,8 @@ typedef struct batch {
 } batch;
 
 static pthread_mutex_t batch_lock = PTHREAD_MUTEX_INITIALIZER;
-static batch           batches[BATCHES_MAX];
-static unsigned        batches_filled;
+static batch batches[BATCHES_MAX];
+static unsigned batches_filled;
 
 static bool move_batch(batch *own, bool push) {
     pthread_mutex_lock(&batch_lock);
@@ -203,7 +210,7 @@ static bool move_batch(batch *own, bool push) {
 static void run_batches(void *context, unsigned thread, uint64_t count) {
     (void)context;
     batch own;
-    bool  producer = thread % 2 == 0;
+    bool producer = thread % 2 == 0;
     for (uint64_t done = 0; done < count; done += BATCH_BLOCKS) {
         for (unsigned i = 0; producer && i < BATCH_BLOCKS; i++)
             own.blocks[i] = get_written();
@@ -219,8 +226,8 @@ typedef struct larson_set {
     void *live[LARSON_LIVE];
 } larson_set;
 
-static larson_set             larson_sets[WORKER_THREADS_MAX + 1];
-static larson_set            *larson_own[WORKER_THREADS_MAX];
+static larson_set larson_sets[WORKER_THREADS_MAX + 1];
+static larson_set *larson_own[WORKER_THREADS_MAX];
 static _Atomic(larson_set *) larson_parked;
 
 static void begin_larson(void *context, unsigned thread) {
@@ -232,8 +239,8 @@ static void begin_larson(void *context, unsigned thread) {
 
 static void run_larson(void *context, unsigned thread, uint64_t count) {
     (void)context;
-    larson_set *own    = larson_own[thread];
-    uint64_t    random = thread + 1;
+    larson_set *own = larson_own[thread];
+    uint64_t random = thread + 1;
     for (uint64_t i = 0; i < count; i++) {
         void **place = &own->live[worker_random(&random) % LARSON_LIVE];
         peer_put(*place);
@@ -291,15 +298,17 @@ static int measure_pattern(const worker_arguments *arguments) {
     for (size_t i = 0; i < sizeof timed_patterns / sizeof timed_patterns[0]; i++) {
         if (strcmp(timed_patterns[i].name, arguments->pattern) != 0)
             continue;
-        worker_load load  = timed_patterns[i].load;
+        worker_load load = timed_patterns[i].load;
         load.thread_count = (unsigned)arguments->values[1];
         peer_open(block_bytes, UINT64_C(65536), false);
         if (load.run == run_larson) {
-            atomic_store_explicit(&larson_parked, &larson_sets[WORKER_THREADS_MAX], memory_order_relaxed);
+            atomic_store_explicit(&larson_parked, &larson_sets[WORKER_THREADS_MAX],
+                                  memory_order_relaxed);
             for (unsigned k = 0; k < LARSON_LIVE; k++)
                 larson_sets[WORKER_THREADS_MAX].live[k] = get_written();
         }
-        for (unsigned k = 0; k < load.thread_count && strcmp(arguments->pattern, "cache-scratch") == 0; k++)
+        for (unsigned k = 0;
+             k < load.thread_count && strcmp(arguments->pattern, "cache-scratch") == 0; k++)
             scratch_blocks[k] = get_written();
         return worker_measure(arguments, &load);
     }

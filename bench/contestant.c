@@ -11,7 +11,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,15 +20,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 enum { RUN_LIMIT_MS = 120000, PATH_BYTES = 4096, COMMAND_WORDS_MAX = BENCH_ARGUMENTS_MAX + 12 };
 
 typedef struct command {
     const char *words[COMMAND_WORDS_MAX];
-    size_t      count;
-    char        program[PATH_BYTES];
-    char        preload[PATH_BYTES];
+    size_t count;
+    char program[PATH_BYTES];
+    char preload[PATH_BYTES];
 } command;
 
 static void add_word(command *c, const char *word) {
@@ -39,10 +36,10 @@ static void add_word(command *c, const char *word) {
 
 /* The contestant's program stands beside the bench that runs. */
 static void find_program(command *c, const bench_contestant *who) {
-    char    own[PATH_BYTES];
+    char own[PATH_BYTES];
     ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
     own[length < 0 ? 0 : length] = '\0';
-    char *slash                  = strrchr(own, '/');
+    char *slash = strrchr(own, '/');
     if (slash)
         *slash = '\0';
     const char *folder = strchr(who->program, '/') ? "" : "peers/";
@@ -81,10 +78,10 @@ static pid_t start(const command *c, int output, int errors, bool traced) {
 
 /* Returns the exit status; 124 when it ran past the limit, 128 + signal when one killed it. */
 static int wait_for(pid_t child) {
-    int           status  = 0;
-    int           process = (int)syscall(SYS_pidfd_open, child, 0);
-    struct pollfd ended   = {.fd = process, .events = POLLIN};
-    bool          late    = process >= 0 && poll(&ended, 1, RUN_LIMIT_MS) == 0;
+    int status = 0;
+    int process = (int)syscall(SYS_pidfd_open, child, 0);
+    struct pollfd ended = {.fd = process, .events = POLLIN};
+    bool late = process >= 0 && poll(&ended, 1, RUN_LIMIT_MS) == 0;
     if (late)
         kill(child, SIGKILL);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
@@ -106,10 +103,11 @@ typedef struct call_count {
 /* One stop of a traced thread; returns the signal to hand on. */
 static int look_at_stop(pid_t thread, int status, call_count *seen) {
     struct __ptrace_syscall_info info;
-    int                          number = WSTOPSIG(status);
+    int number = WSTOPSIG(status);
     if (number != (SIGTRAP | 0x80))
         return number == SIGTRAP || number == SIGSTOP ? 0 : number;
-    if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY)
+    if (ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0 ||
+        info.op != PTRACE_SYSCALL_INFO_ENTRY)
         return 0;
     if (info.entry.nr == SYS_getppid)
         seen->marks++;
@@ -120,8 +118,8 @@ static int look_at_stop(pid_t thread, int status, call_count *seen) {
 
 /* Follows the child and its threads to the end; returns its exit status as wait_for does. */
 static int trace(pid_t child, call_count *seen) {
-    int   status;
-    bool  prepared = false;
+    int status;
+    bool prepared = false;
     pid_t thread;
     while ((thread = waitpid(-1, &status, __WALL)) > 0) {
         if (WIFEXITED(status) || WIFSIGNALED(status)) {
@@ -131,7 +129,8 @@ static int trace(pid_t child, call_count *seen) {
         }
         int signal_number = prepared ? look_at_stop(thread, status, seen) : 0;
         if (!prepared)
-            ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
+            ptrace(PTRACE_SETOPTIONS, child, NULL,
+                   PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
         prepared = true;
         ptrace(PTRACE_SYSCALL, thread, NULL, (void *)(intptr_t)signal_number);
     }
@@ -150,10 +149,10 @@ static FILE *reread(int file) {
 
 /* Numbers, and the first line as text; closes the file. */
 static void read_output(int file, contestant_output *output) {
-    char  line[512];
+    char line[512];
     FILE *stream = reread(file);
     for (bool first = true; fgets(line, sizeof line, stream); first = false) {
-        char  *end;
+        char *end;
         double number = strtod(line, &end);
         if (first)
             snprintf(output->text, sizeof output->text, "%.*s", (int)strcspn(line, "\n"), line);
@@ -165,7 +164,7 @@ static void read_output(int file, contestant_output *output) {
 
 /* The last line that says something becomes the text; "Collected : N" of callgrind the number. */
 static void read_errors(int file, contestant_output *output, double *instructions) {
-    char  line[512];
+    char line[512];
     FILE *stream = reread(file);
     while (fgets(line, sizeof line, stream)) {
         const char *collected = strstr(line, "Collected : ");
@@ -179,28 +178,32 @@ static void read_errors(int file, contestant_output *output, double *instruction
 
 static contestant_status status_of(int exit_status) {
     switch (exit_status) {
-    case 0: return CONTESTANT_DONE;
-    case WORKER_CANNOT: return CONTESTANT_CANNOT;
-    case 127: return CONTESTANT_MISSING;
-    default: return CONTESTANT_FAILED;
+    case 0:
+        return CONTESTANT_DONE;
+    case WORKER_CANNOT:
+        return CONTESTANT_CANNOT;
+    case 127:
+        return CONTESTANT_MISSING;
+    default:
+        return CONTESTANT_FAILED;
     }
 }
 
 static contestant_output run_command(command *c, bench_kind kind, double *instructions) {
     contestant_output output = {.status = CONTESTANT_DONE};
-    call_count        seen   = {0, 0};
-    bool              traced = kind == BENCH_SYSTEM_CALLS;
-    int   printed = file_in_memory("output"), errors = file_in_memory("errors");
-    pid_t child   = start(c, printed, errors, traced);
-    int   status  = traced ? trace(child, &seen) : wait_for(child);
+    call_count seen = {0, 0};
+    bool traced = kind == BENCH_SYSTEM_CALLS;
+    int printed = file_in_memory("output"), errors = file_in_memory("errors");
+    pid_t child = start(c, printed, errors, traced);
+    int status = traced ? trace(child, &seen) : wait_for(child);
     output.status = status_of(status);
     read_output(printed, &output);
     if (output.status == CONTESTANT_FAILED)
         snprintf(output.text, sizeof output.text, "exit status %d", status);
     read_errors(errors, &output, instructions);
     if (traced && output.status == CONTESTANT_DONE) {
-        output.status       = seen.marks == 2 ? CONTESTANT_DONE : CONTESTANT_FAILED;
-        output.numbers[0]   = seen.calls;
+        output.status = seen.marks == 2 ? CONTESTANT_DONE : CONTESTANT_FAILED;
+        output.numbers[0] = seen.calls;
         output.number_count = 1;
     }
     return output;
@@ -215,7 +218,7 @@ static void begin_command(command *c, const bench_contestant *who) {
 
 contestant_output contestant_version(const bench_contestant *who) {
     command c;
-    double  unused = 0;
+    double unused = 0;
     begin_command(&c, who);
     add_word(&c, c.program);
     add_word(&c, "--version");
@@ -252,12 +255,12 @@ static contestant_output count_instructions(const bench_contestant *who, const b
 
 /* What 65,536 operations more cost, start and end of the process taken off. */
 static contestant_output run_instructions(const bench_contestant *who, const bench_case *what) {
-    double            few, many;
+    double few, many;
     contestant_output output = count_instructions(who, what, "65536", &few);
     if (output.status == CONTESTANT_DONE)
         output = count_instructions(who, what, "131072", &many);
     if (output.status == CONTESTANT_DONE && few > 0 && many > few) {
-        output.numbers[0]   = (many - few) / 65536;
+        output.numbers[0] = (many - few) / 65536;
         output.number_count = 1;
     } else if (output.status == CONTESTANT_DONE) {
         output.status = CONTESTANT_FAILED;
@@ -265,10 +268,11 @@ static contestant_output run_instructions(const bench_contestant *who, const ben
     return output;
 }
 
-contestant_output contestant_run(const bench_contestant *who, const bench_case *what, unsigned round, bool quick) {
+contestant_output contestant_run(const bench_contestant *who, const bench_case *what,
+                                 unsigned round, bool quick) {
     command c;
-    char    shift[16];
-    double  unused = 0;
+    char shift[16];
+    double unused = 0;
     if (what->kind == BENCH_INSTRUCTIONS)
         return run_instructions(who, what);
     begin_command(&c, who);

@@ -16,15 +16,16 @@ enum { CONTESTANT_TEXT_BYTES = 200, CONTESTANT_NUMBERS_MAX = 64 };
 
 typedef struct contestant_output {
     contestant_status status;
-    double            numbers[CONTESTANT_NUMBERS_MAX];
-    size_t            number_count;
-    char              text[CONTESTANT_TEXT_BYTES]; /* the first line, or what went wrong */
+    double numbers[CONTESTANT_NUMBERS_MAX];
+    size_t number_count;
+    char text[CONTESTANT_TEXT_BYTES]; /* the first line, or what went wrong */
 } contestant_output;
 
 /* Runs `program --version` and compares its line with what is expected. */
 contestant_output contestant_version(const bench_contestant *who);
 
 /* Runs the program once for a case. With quick, its windows are fewer and shorter. */
-contestant_output contestant_run(const bench_contestant *who, const bench_case *what, unsigned round, bool quick);
+contestant_output contestant_run(const bench_contestant *who, const bench_case *what,
+                                 unsigned round, bool quick);
 
 #endif

@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <string.h>
 
-static void         peer_open(unsigned object_count);
+static void peer_open(unsigned object_count);
 static inline void *peer_acquire(peer_object *held);
-static inline void  peer_release(peer_object *held);
-static void         peer_version(void);
+static inline void peer_release(peer_object *held);
+static void peer_version(void);
 
 static void run_cycle(void *context, unsigned thread, uint64_t count) {
     (void)context, (void)thread;
@@ -42,8 +42,8 @@ int main(int argc, char **argv) {
         return 0;
     }
     worker_arguments arguments = worker_read_arguments(argc, argv);
-    worker_load      load      = {.run = run_cycle, .wall_of_all = true};
-    load.thread_count          = (unsigned)arguments.values[1];
+    worker_load load = {.run = run_cycle, .wall_of_all = true};
+    load.thread_count = (unsigned)arguments.values[1];
     if (strcmp(arguments.pattern, "cycle") != 0 || arguments.values[0] > WORKER_THREADS_MAX)
         worker_fail("usage: cycle OBJECTS THREADS");
     pthread_t asleep;

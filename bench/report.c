@@ -29,8 +29,8 @@ void summarise(cell *c) {
     if (n == 0)
         return;
     qsort(c->rounds, n, sizeof c->rounds[0], ascending);
-    c->min    = c->rounds[0];
-    c->max    = c->rounds[n - 1];
+    c->min = c->rounds[0];
+    c->max = c->rounds[n - 1];
     c->median = n % 2 ? c->rounds[n / 2] : (c->rounds[n / 2 - 1] + c->rounds[n / 2]) / 2;
 }
 
@@ -39,7 +39,8 @@ static int best_of(const results *r, size_t case_index, unsigned roles) {
     int best = -1;
     for (size_t i = 0; i < r->what->contestant_count; i++) {
         const cell *c = cell_of(r, case_index, i);
-        if (!(r->what->contestants[i].role & roles) || c->status != CONTESTANT_DONE || c->round_count == 0)
+        if (!(r->what->contestants[i].role & roles) || c->status != CONTESTANT_DONE ||
+            c->round_count == 0)
             continue;
         if (best < 0 || c->median < cell_of(r, case_index, (size_t)best)->median)
             best = (int)i;
@@ -48,8 +49,8 @@ static int best_of(const results *r, size_t case_index, unsigned roles) {
 }
 
 double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles) {
-    const cell *own  = cell_of(r, case_index, lido);
-    int         best = best_of(r, case_index, roles);
+    const cell *own = cell_of(r, case_index, lido);
+    int best = best_of(r, case_index, roles);
     if (best < 0 || own->status != CONTESTANT_DONE)
         return -1;
     double other = cell_of(r, case_index, (size_t)best)->median;
@@ -62,7 +63,7 @@ double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles
 
 /* The value behind "KEY : " in a file of the kernel. */
 static void read_key(const char *path, const char *key, char *text, size_t capacity) {
-    char  line[512];
+    char line[512];
     FILE *file = fopen(path, "re");
     snprintf(text, capacity, "unknown");
     while (file && fgets(line, sizeof line, file)) {
@@ -78,10 +79,10 @@ static void read_key(const char *path, const char *key, char *text, size_t capac
 }
 
 static void describe_machine(char *text, size_t capacity) {
-    char           model[160], memory[64];
+    char model[160], memory[64];
     struct utsname kernel;
-    cpu_set_t      allowed;
-    double         load = 0;
+    cpu_set_t allowed;
+    double load = 0;
     read_key("/proc/cpuinfo", "model name", model, sizeof model);
     read_key("/proc/meminfo", "MemTotal", memory, sizeof memory);
     if (uname(&kernel) != 0)
@@ -89,7 +90,8 @@ static void describe_machine(char *text, size_t capacity) {
     int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
     if (getloadavg(&load, 1) != 1)
         load = -1;
-    snprintf(text, capacity, "%s, %d CPUs, %s memory, %s %s, load at the start %.1f; compiled by %s", model, count,
+    snprintf(text, capacity,
+             "%s, %d CPUs, %s memory, %s %s, load at the start %.1f; compiled by %s", model, count,
              memory, kernel.sysname, kernel.release, load,
 #ifdef __clang__
              "clang " __clang_version__
@@ -103,10 +105,14 @@ static void describe_machine(char *text, size_t capacity) {
 
 static const char *why_not(contestant_status status) {
     switch (status) {
-    case CONTESTANT_MISSING: return "missing";
-    case CONTESTANT_CANNOT: return "cannot";
-    case CONTESTANT_FAILED: return "failed";
-    case CONTESTANT_DONE: return "-";
+    case CONTESTANT_MISSING:
+        return "missing";
+    case CONTESTANT_CANNOT:
+        return "cannot";
+    case CONTESTANT_FAILED:
+        return "failed";
+    case CONTESTANT_DONE:
+        return "-";
     }
     return "?";
 }
@@ -119,7 +125,8 @@ void report_head(FILE *stream, const results *r) {
         const contestant_output *version = &r->versions[i];
         fprintf(stream, "  %-*s %s%s%s\n", NAME_WIDTH, r->what->contestants[i].name,
                 version->status == CONTESTANT_DONE ? "" : why_not(version->status),
-                version->status == CONTESTANT_DONE || version->text[0] == '\0' ? "" : ": ", version->text);
+                version->status == CONTESTANT_DONE || version->text[0] == '\0' ? "" : ": ",
+                version->text);
     }
 }
 
@@ -150,8 +157,8 @@ static void print_against_bar(FILE *stream, double figure, bool has_bar, double 
     if (figure < 0)
         snprintf(text, sizeof text, "-");
     else if (has_bar)
-        snprintf(text, sizeof text, "%.*f %s%.*f", figure < 100 ? 2 : 0, figure, holds ? "\u2264" : ">",
-                 bar < 10 ? 2 : 0, bar);
+        snprintf(text, sizeof text, "%.*f %s%.*f", figure < 100 ? 2 : 0, figure,
+                 holds ? "\u2264" : ">", bar < 10 ? 2 : 0, bar);
     else
         snprintf(text, sizeof text, "%.2f", figure);
     /* The sign is one column wide and three bytes long. */
@@ -167,14 +174,14 @@ static bool group_has_bar(const results *r, size_t first, size_t last, bool abso
     return false;
 }
 
-static void print_ratio_line(FILE *stream, const results *r, size_t first, size_t last, size_t lido, unsigned order,
-                             unsigned roles, const char *against) {
+static void print_ratio_line(FILE *stream, const results *r, size_t first, size_t last, size_t lido,
+                             unsigned order, unsigned roles, const char *against) {
     char name[128];
     snprintf(name, sizeof name, "%s / %s", r->what->contestants[lido].name, against);
     fprintf(stream, "  %-*s", NAME_WIDTH, name);
     for (size_t i = first; i <= last; i++) {
         const bench_case *one = &r->what->cases[i];
-        double            bar = 0;
+        double bar = 0;
         if (roles == (BENCH_PEER | BENCH_POOL) && order < 2)
             bar = one->must[order];
         else if (roles == BENCH_PEER && order == 0)
@@ -185,7 +192,8 @@ static void print_ratio_line(FILE *stream, const results *r, size_t first, size_
 }
 
 /* The lines below a table that say how one lido contestant stands; order counts them from 0. */
-static void print_ratios(FILE *stream, const results *r, size_t first, size_t last, size_t lido, unsigned order) {
+static void print_ratios(FILE *stream, const results *r, size_t first, size_t last, size_t lido,
+                         unsigned order) {
     print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER | BENCH_POOL, "best peer");
     if (group_has_bar(r, first, last, false) && order == 0)
         print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER, "best malloc");
@@ -195,15 +203,15 @@ static void print_ratios(FILE *stream, const results *r, size_t first, size_t la
     fprintf(stream, "  %-*s", NAME_WIDTH, "lido and its bar");
     for (size_t i = first; i <= last; i++) {
         const cell *c = cell_of(r, i, lido);
-        print_against_bar(stream, r->ran[i] && c->round_count ? c->median : -1, r->what->cases[i].bounded,
-                          r->what->cases[i].at_most);
+        print_against_bar(stream, r->ran[i] && c->round_count ? c->median : -1,
+                          r->what->cases[i].bounded, r->what->cases[i].at_most);
     }
     fputc('\n', stream);
 }
 
 void report_group(FILE *stream, const results *r, size_t first, size_t last) {
-    const bench *what  = r->what;
-    unsigned     order = 0;
+    const bench *what = r->what;
+    unsigned order = 0;
     fprintf(stream, "\n%s\n  %-*s", what->cases[first].group, NAME_WIDTH, "");
     for (size_t i = first; i <= last; i++)
         fprintf(stream, "%*s", COLUMN_WIDTH, what->cases[i].column);
@@ -257,8 +265,9 @@ static void json_peers(FILE *stream, const results *r, size_t case_index) {
     fputs(",\n   \"peers\": {", stream);
     for (size_t i = 0; i < r->what->contestant_count; i++) {
         const bench_contestant *who = &r->what->contestants[i];
-        const cell             *c   = cell_of(r, case_index, i);
-        if (!(who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) || c->status != CONTESTANT_DONE || c->round_count == 0)
+        const cell *c = cell_of(r, case_index, i);
+        if (!(who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) ||
+            c->status != CONTESTANT_DONE || c->round_count == 0)
             continue;
         fprintf(stream, "%s\n     ", separator);
         json_text(stream, who->name);
@@ -272,11 +281,12 @@ static void json_peers(FILE *stream, const results *r, size_t case_index) {
     fputc('}', stream);
 }
 
-static void json_case(FILE *stream, const results *r, size_t case_index, size_t lido, const char *machine) {
-    const bench_case *one   = &r->what->cases[case_index];
-    const cell       *own   = cell_of(r, case_index, lido);
-    int               floor = best_of(r, case_index, BENCH_FLOOR);
-    char              name[256];
+static void json_case(FILE *stream, const results *r, size_t case_index, size_t lido,
+                      const char *machine) {
+    const bench_case *one = &r->what->cases[case_index];
+    const cell *own = cell_of(r, case_index, lido);
+    int floor = best_of(r, case_index, BENCH_FLOOR);
+    char name[256];
     snprintf(name, sizeof name, "%s, %s", one->name, r->what->contestants[lido].name);
     fputs("  {\"bench\": ", stream);
     json_text(stream, r->what->name);
@@ -304,7 +314,7 @@ static void json_case(FILE *stream, const results *r, size_t case_index, size_t 
 }
 
 bool report_json(const char *path, const results *r) {
-    char  machine[512];
+    char machine[512];
     FILE *stream = fopen(path, "we");
     if (!stream)
         return false;
@@ -313,8 +323,8 @@ bool report_json(const char *path, const results *r) {
     for (size_t i = 0; i < r->what->case_count; i++) {
         for (size_t k = 0; k < r->what->contestant_count; k++) {
             const cell *c = cell_of(r, i, k);
-            if (!r->ran[i] || r->what->contestants[k].role != BENCH_LIDO || c->status != CONTESTANT_DONE ||
-                c->round_count == 0)
+            if (!r->ran[i] || r->what->contestants[k].role != BENCH_LIDO ||
+                c->status != CONTESTANT_DONE || c->round_count == 0)
                 continue;
             fputs(separator, stream);
             json_case(stream, r, i, k, machine);

@@ -10,16 +10,16 @@
 /* One contestant in one case: a number a round. */
 typedef struct cell {
     contestant_status status;
-    size_t            round_count;
-    double            rounds[BENCH_ROUNDS_MAX];
-    double            median, min, max; /* filled by summarise */
+    size_t round_count;
+    double rounds[BENCH_ROUNDS_MAX];
+    double median, min, max; /* filled by summarise */
 } cell;
 
 typedef struct results {
-    const bench      *what;
+    const bench *what;
     contestant_output versions[BENCH_CONTESTANTS_MAX];
-    cell             *cells; /* [case][contestant] */
-    bool             *ran;   /* cases that were asked for */
+    cell *cells; /* [case][contestant] */
+    bool *ran;   /* cases that were asked for */
 } results;
 
 cell *cell_of(const results *r, size_t case_index, size_t contestant);

@@ -22,14 +22,14 @@
 
 typedef struct run {
     const worker_arguments *arguments;
-    const worker_load      *load;
-    pthread_barrier_t       barrier;
-    uint64_t                count; /* of the next window; 0 ends the threads */
-    uint64_t                elapsed_ns[WORKER_THREADS_MAX];
+    const worker_load *load;
+    pthread_barrier_t barrier;
+    uint64_t count; /* of the next window; 0 ends the threads */
+    uint64_t elapsed_ns[WORKER_THREADS_MAX];
 } run;
 
 typedef struct member {
-    run     *run;
+    run *run;
     unsigned thread;
 } member;
 
@@ -49,7 +49,7 @@ uint64_t worker_now_ns(void) {
 }
 
 void worker_sleep_ns(uint64_t duration_ns) {
-    struct timespec duration = {.tv_sec  = (time_t)(duration_ns / UINT64_C(1000000000)),
+    struct timespec duration = {.tv_sec = (time_t)(duration_ns / UINT64_C(1000000000)),
                                 .tv_nsec = (long)(duration_ns % UINT64_C(1000000000))};
     while (nanosleep(&duration, &duration) == -1 && errno == EINTR)
         continue;
@@ -57,7 +57,7 @@ void worker_sleep_ns(uint64_t duration_ns) {
 
 uint64_t worker_resident_bytes(void) {
     uint64_t size = 0, resident = 0;
-    FILE    *file = fopen("/proc/self/statm", "re");
+    FILE *file = fopen("/proc/self/statm", "re");
     if (!file || fscanf(file, "%" SCNu64 " %" SCNu64, &size, &resident) != 2)
         worker_fail("/proc/self/statm cannot be read");
     fclose(file);
@@ -99,7 +99,7 @@ void worker_pin(unsigned shifted_cpu) {
 
 static uint64_t read_number(const char *text) {
     char *end;
-    errno           = 0;
+    errno = 0;
     uintmax_t value = strtoumax(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0')
         worker_fail("\"%s\" is not a number", text);
@@ -108,12 +108,14 @@ static uint64_t read_number(const char *text) {
 
 worker_arguments worker_read_arguments(int argc, char **argv) {
     worker_arguments arguments = {.window_count = 7, .window_ns = UINT64_C(2000000)};
-    unsigned         count     = 0;
+    unsigned count = 0;
     if (sched_getaffinity(0, sizeof allowed_at_start, &allowed_at_start) != 0)
         worker_fail("the allowed CPUs cannot be read");
     if (argc < 2)
-        worker_fail("usage: %s --version | PATTERN [VALUE...] [--windows N] [--window-us N] [--fixed N] "
-                    "[--cpu N]", argv[0]);
+        worker_fail(
+            "usage: %s --version | PATTERN [VALUE...] [--windows N] [--window-us N] [--fixed N] "
+            "[--cpu N]",
+            argv[0]);
     arguments.pattern = argv[1];
     for (int i = 2; i < argc; i++) {
         bool has_value = i + 1 < argc;
@@ -144,7 +146,7 @@ static void run_window(run *r, unsigned thread) {
 
 static void *member_main(void *argument) {
     const member *self = argument;
-    run          *r    = self->run;
+    run *r = self->run;
     worker_pin(self->thread + r->arguments->cpu_shift);
     if (r->load->begin)
         r->load->begin(r->load->context, self->thread);
@@ -204,8 +206,8 @@ static void measure_windows(run *r) {
 
 int worker_measure(const worker_arguments *arguments, const worker_load *load) {
     pthread_t threads[WORKER_THREADS_MAX];
-    member    members[WORKER_THREADS_MAX];
-    run       r = {.arguments = arguments, .load = load};
+    member members[WORKER_THREADS_MAX];
+    run r = {.arguments = arguments, .load = load};
     if (load->thread_count == 0 || load->thread_count > WORKER_THREADS_MAX)
         worker_fail("1 to %d threads", WORKER_THREADS_MAX);
     pthread_barrier_init(&r.barrier, NULL, load->thread_count);

@@ -21,11 +21,11 @@ enum { WORKER_CANNOT = 77, WORKER_THREADS_MAX = 64, WORKER_VALUES_MAX = 4 };
 
 typedef struct worker_arguments {
     const char *pattern;
-    uint64_t    values[WORKER_VALUES_MAX]; /* what the pattern means by them is its own */
-    unsigned    window_count;
-    uint64_t    window_ns;   /* about how long one window takes */
-    uint64_t    fixed_count; /* not 0: one window of exactly so many operations, for counting */
-    unsigned    cpu_shift;   /* thread 0 runs on the CPU with this number among the allowed ones */
+    uint64_t values[WORKER_VALUES_MAX]; /* what the pattern means by them is its own */
+    unsigned window_count;
+    uint64_t window_ns;   /* about how long one window takes */
+    uint64_t fixed_count; /* not 0: one window of exactly so many operations, for counting */
+    unsigned cpu_shift;   /* thread 0 runs on the CPU with this number among the allowed ones */
 } worker_arguments;
 
 /* A load: begin and end run in each thread outside the windows and may be NULL. */
@@ -33,9 +33,9 @@ typedef struct worker_load {
     void (*begin)(void *context, unsigned thread);
     void (*run)(void *context, unsigned thread, uint64_t count);
     void (*end)(void *context, unsigned thread);
-    void    *context;
+    void *context;
     unsigned thread_count;
-    bool     wall_of_all; /* cost = longest thread / all operations, not each thread's own mean */
+    bool wall_of_all; /* cost = longest thread / all operations, not each thread's own mean */
 } worker_load;
 
 worker_arguments worker_read_arguments(int argc, char **argv);
@@ -46,12 +46,12 @@ int worker_measure(const worker_arguments *arguments, const worker_load *load);
 /* Ends the process with a message. */
 _Noreturn void worker_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-void     worker_pin(unsigned shifted_cpu);
+void worker_pin(unsigned shifted_cpu);
 unsigned worker_cpu_count(void);
 uint64_t worker_now_ns(void);
 uint64_t worker_resident_bytes(void);
 uint64_t worker_faults(void);
-void     worker_sleep_ns(uint64_t duration_ns);
+void worker_sleep_ns(uint64_t duration_ns);
 
 /* The system calls between the two marks are counted when the bench asks for it. */
 void worker_mark(void);

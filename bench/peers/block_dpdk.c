@@ -14,18 +14,19 @@ static struct rte_mempool *pool;
 
 static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)hasten;
-    char  line[200];
+    char line[200];
     char *words[16];
-    int   word_count = 0;
+    int word_count = 0;
     snprintf(line, sizeof line,
-             "bench --no-huge --no-pci --no-telemetry --no-shconf --iova-mode=va --log-level=error -c 1 -m %llu",
+             "bench --no-huge --no-pci --no-telemetry --no-shconf --iova-mode=va --log-level=error "
+             "-c 1 -m %llu",
              (unsigned long long)(64 + 2 * count * (bytes + 256) / 1048576));
     for (char *rest = line, *word; (word = strtok_r(rest, " ", &rest));)
         words[word_count++] = word;
     if (rte_eal_init(word_count, words) < 0)
         worker_fail("rte_eal_init: %s", rte_strerror(rte_errno));
-    pool = rte_mempool_create("bench", (unsigned)count * 2 - 1, (unsigned)bytes, 256, 0, NULL, NULL, NULL, NULL,
-                              SOCKET_ID_ANY, 0);
+    pool = rte_mempool_create("bench", (unsigned)count * 2 - 1, (unsigned)bytes, 256, 0, NULL, NULL,
+                              NULL, NULL, SOCKET_ID_ANY, 0);
     if (!pool)
         worker_fail("rte_mempool_create: %s", rte_strerror(rte_errno));
 }

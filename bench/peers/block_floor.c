@@ -13,8 +13,7 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)bytes, (void)count, (void)hasten;
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     free_block *block = first;
@@ -27,8 +26,8 @@ static inline void *peer_get(void) {
 
 static inline void peer_put(void *released) {
     free_block *block = released;
-    block->next       = first;
-    first             = block;
+    block->next = first;
+    first = block;
 }
 
 static bool peer_trim(void) {

@@ -23,8 +23,7 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
         set_decay(250);
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     void *block = malloc(block_bytes);
@@ -43,5 +42,6 @@ static bool peer_trim(void) {
 }
 
 static void peer_version(void) {
-    printf("jemalloc %d.%d.%d\n", JEMALLOC_VERSION_MAJOR, JEMALLOC_VERSION_MINOR, JEMALLOC_VERSION_BUGFIX);
+    printf("jemalloc %d.%d.%d\n", JEMALLOC_VERSION_MAJOR, JEMALLOC_VERSION_MINOR,
+           JEMALLOC_VERSION_BUGFIX);
 }

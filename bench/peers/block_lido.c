@@ -11,12 +11,12 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)count;
     uint64_t keep_ns = hasten ? LIDO_MILLISECONDS(250) : 0;
     if (lido_block_pool_create(
-            LIDO_BLOCK_POOL_OPTIONS(.name = "bench", .block_size = bytes, .idle_keep_ns = keep_ns), &pool) != LIDO_OK)
+            LIDO_BLOCK_POOL_OPTIONS(.name = "bench", .block_size = bytes, .idle_keep_ns = keep_ns),
+            &pool) != LIDO_OK)
         worker_fail("%s", lido_last_error());
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     return lido_block_pool_acquire(pool);

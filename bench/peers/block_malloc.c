@@ -35,8 +35,7 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
         set_decay(jemalloc, 250);
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     void *block = malloc(block_bytes);
@@ -66,11 +65,11 @@ static bool peer_trim(void) {
 }
 
 static void peer_version(void) {
-    mallctl_call    jemalloc = FIND(mallctl_call, "mallctl");
+    mallctl_call jemalloc = FIND(mallctl_call, "mallctl");
     tc_version_call tcmalloc = FIND(tc_version_call, "tc_version");
-    number_call     mimalloc = FIND(number_call, "mi_version");
-    const char     *text     = "?";
-    size_t          length   = sizeof text;
+    number_call mimalloc = FIND(number_call, "mi_version");
+    const char *text = "?";
+    size_t length = sizeof text;
     if (jemalloc && jemalloc("version", &text, &length, NULL, 0) == 0)
         printf("jemalloc %.*s\n", (int)strcspn(text, "-"), text);
     else if (tcmalloc)

@@ -11,8 +11,7 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
         worker_fail("mi_malloc_small serves up to %zu bytes", (size_t)MI_SMALL_SIZE_MAX);
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     void *block = mi_malloc_small(block_bytes);

@@ -7,14 +7,13 @@ typedef struct free_block {
 } free_block;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static free_block     *first;
+static free_block *first;
 
 static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)bytes, (void)count, (void)hasten;
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     pthread_mutex_lock(&lock);
@@ -31,7 +30,7 @@ static inline void peer_put(void *released) {
     free_block *block = released;
     pthread_mutex_lock(&lock);
     block->next = first;
-    first       = block;
+    first = block;
     pthread_mutex_unlock(&lock);
 }
 

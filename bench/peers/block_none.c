@@ -5,7 +5,7 @@
 
 enum { ARRAY_BLOCKS = RING_SLOTS * 2 };
 
-static char    *array;
+static char *array;
 static uint64_t turn;
 
 static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
@@ -15,8 +15,7 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
         worker_fail("no memory");
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     return array + turn++ % ARRAY_BLOCKS * block_bytes;

@@ -9,8 +9,7 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)bytes, (void)count, (void)hasten;
 }
 
-static void peer_join(void) {
-}
+static void peer_join(void) {}
 
 static inline void *peer_get(void) {
     void *block = tc_malloc(block_bytes);

@@ -25,9 +25,10 @@ static apr_status_t destruct(void *object, void *context, apr_pool_t *memory) {
 
 static void peer_open(unsigned object_count) {
     apr_pool_t *memory;
-    int         count = (int)object_count;
+    int count = (int)object_count;
     if (apr_initialize() != APR_SUCCESS || apr_pool_create(&memory, NULL) != APR_SUCCESS ||
-        apr_reslist_create(&list, count, count, count, 0, construct, destruct, NULL, memory) != APR_SUCCESS)
+        apr_reslist_create(&list, count, count, count, 0, construct, destruct, NULL, memory) !=
+            APR_SUCCESS)
         worker_fail("apr_reslist_create failed");
 }
 

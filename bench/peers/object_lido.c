@@ -16,8 +16,10 @@ static int create(void *context, void **object) {
 }
 
 static void peer_open(unsigned object_count) {
-    if (lido_object_pool_create(LIDO_OBJECT_POOL_OPTIONS(.name = "bench", .object_limit = object_count,
-                                                         .create = create), &pool) != LIDO_OK ||
+    if (lido_object_pool_create(LIDO_OBJECT_POOL_OPTIONS(.name = "bench",
+                                                         .object_limit = object_count,
+                                                         .create = create),
+                                &pool) != LIDO_OK ||
         lido_object_pool_prepare(pool, object_count) != LIDO_OK)
         worker_fail("%s", lido_last_error());
 }

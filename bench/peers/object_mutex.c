@@ -8,10 +8,10 @@ typedef struct peer_object {
 } peer_object;
 #include "../object_work.h"
 
-static pthread_mutex_t lock     = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t  returned = PTHREAD_COND_INITIALIZER;
-static void           *idle[WORKER_THREADS_MAX];
-static unsigned        idle_count;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t returned = PTHREAD_COND_INITIALIZER;
+static void *idle[WORKER_THREADS_MAX];
+static unsigned idle_count;
 
 static void peer_open(unsigned object_count) {
     static char objects[WORKER_THREADS_MAX];
