@@ -16,7 +16,11 @@
 
 extern char **environ;
 
-enum { THREAD_LIMIT = 256, ALL_KINDS = (1 << KIND_COUNT) - 1 };
+enum {
+    THREAD_LIMIT = 256,
+    EXIT_NO_SUCH_MEASURE = 77 /* lido bench knows it */,
+    ALL_KINDS = (1 << KIND_COUNT) - 1
+};
 
 static const char usage[] =
     "usage: lido run inspect [DIR] [options]\n"
@@ -35,7 +39,7 @@ static const char usage[] =
     "  --no-progress     no progress on standard error\n"
     "  --help            this\n"
     "\n"
-    "For lido bench: --measure cpu|hand-over|rss|system|ready prints one number; with "
+    "For lido bench: --measure cpu|parse|hand-over|rss|system|ready prints one number; with "
     "--share-rules,\n"
     "--plain-malloc, --serial for what lido is compared with, and --sample N files.\n"
     "\n"
@@ -178,6 +182,8 @@ static int parse_options(int argc, char *argv[], struct options *options) {
                 argv[optind + 1]);
         good = false;
     }
+    if (good && options->measure != NULL && !measure_fits(options))
+        return EXIT_NO_SUCH_MEASURE;
     options->dir = good && optind < argc ? argv[optind] : NULL;
     return good ? EXIT_DONE : EXIT_USAGE;
 }

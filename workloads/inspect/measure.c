@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char *const names[] = {"cpu", "hand-over", "rss", "system", "ready"};
-enum { CPU, HAND_OVER, RSS, SYSTEM, READY, MEASURE_COUNT };
+enum { CPU, PARSE, HAND_OVER, RSS, SYSTEM, READY, MEASURE_COUNT };
+
+static const char *const names[] = {"cpu", "parse", "hand-over", "rss", "system", "ready"};
 
 static int find(const char *name) {
     int measure = 0;
@@ -19,9 +20,16 @@ bool measure_is_known(const char *name) {
     if (find(name) < MEASURE_COUNT)
         return true;
     fprintf(stderr,
-            "lido run inspect: --measure is '%s', must be cpu, hand-over, rss, system or ready\n",
+            "lido run inspect: --measure is '%s', must be cpu, parse, hand-over, rss, system or "
+            "ready\n",
             name);
     return false;
+}
+
+bool measure_fits(const struct options *options) {
+    int measure = find(options->measure);
+    return (measure == CPU || (!options->no_pool && !options->share_rules)) &&
+           (measure == PARSE || !options->plain_malloc) && (measure == READY || !options->serial);
 }
 
 static void *build_detectors(void *context) {
@@ -57,6 +65,7 @@ void measure_print(const struct run *run) {
     double all = (double)run->allocations.served + (double)run->allocations.system;
     switch (find(run->options->measure)) {
     case CPU:
+    case PARSE:
         printf("%.6f\n", run->cpu_s * 1e3 / done);
         break;
     case HAND_OVER:

@@ -64,6 +64,8 @@ bool workers_end(struct run *run);
 
 /* false, after a message: there is no such measure. */
 bool measure_is_known(const char *name);
+/* false: what the options compare has no meaning for this measure. */
+bool measure_fits(const struct options *options);
 /* Times how long it takes until options->detectors detectors exist; in place of workers_run. */
 bool measure_getting_ready(struct run *run);
 void measure_print(const struct run *run);
