@@ -51,11 +51,20 @@ lido_advice lido_status_advice(lido_status status) {
     return LIDO_ADVICE_BUG;
 }
 
-/* Without memory for a record, the failure that remains to be told is just that. */
+/* Copies what foreign text there is, so that a message stays one line that garbles no screen. */
+static void copy_word(char *to, const char *from, size_t length) {
+    for (size_t i = 0; i < length; i++)
+        to[i] = (unsigned char)from[i] < 0x20 || from[i] == 0x7f ? '?' : from[i];
+    to[length] = '\0';
+}
+
+/* The failure of a thread for whose record there is no memory: its status alone is kept. */
+static _Thread_local lido_status without_record;
+
 lido_status lido__fail(lido_status status, const char *format, const struct lido__pieces *pieces) {
     struct lido__thread *thread = lido__thread();
     if (!thread)
-        return status;
+        return without_record = status;
     struct lido__failure *failure = &thread->failure;
     size_t used = 0;
     failure->status = status;
@@ -65,8 +74,7 @@ lido_status lido__fail(lido_status status, const char *format, const struct lido
         const char *word = pieces->word[i] ? pieces->word[i] : "?";
         size_t room = sizeof failure->words - used - (size_t)(LIDO__WORDS - i);
         size_t length = strnlen(word, room);
-        memcpy(failure->words + used, word, length);
-        failure->words[used + length] = '\0';
+        copy_word(failure->words + used, word, length);
         failure->word[i] = (uint16_t)used;
         used += length + 1;
     }
@@ -143,15 +151,14 @@ static void put_failure(struct line *line, const struct lido__failure *failure) 
 }
 
 lido_status lido_last_status(void) {
-    return lido__thread_self ? lido__thread_self->failure.status : LIDO_OK;
+    return lido__thread_self ? lido__thread_self->failure.status : without_record;
 }
 
 const char *lido_last_error(void) {
     struct lido__thread *thread = lido__thread_self;
-    if (!thread)
-        return "no failure is kept for this thread (either none happened, or there was no memory "
-               "to keep it)";
-    if (thread->failure.status == LIDO_OK)
+    if (!thread && without_record != LIDO_OK)
+        return "a call of lido failed, and there was no memory to keep more than its status";
+    if (!thread || thread->failure.status == LIDO_OK)
         return "no call of lido has failed on this thread";
     struct line line = {.text = thread->failure.line, .size = sizeof thread->failure.line};
     put_failure(&line, &thread->failure);

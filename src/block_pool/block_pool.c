@@ -322,14 +322,15 @@ lido_status lido_block_pool_destroy(lido_block_pool *pool) {
 
 /* ---- Acquire --------------------------------------------------------------------------- */
 
-/* With the lock held: a free block, or NULL when no slab has one. */
+/* With the lock held: a free block, or NULL when no slab has one. Of the empty slabs, the last
+ * one used: so that those which a quiet pool does not need grow old and go back. */
 static void *take(struct lido_block_pool *pool) {
     struct list *list = pool->partial.first ? &pool->partial : &pool->empty;
-    struct slab *slab = list->first;
+    struct slab *slab = list == &pool->partial ? list->first : list->last;
     if (!slab)
         return NULL;
     if (pool->shape.mode == LIDO_BLOCK_POOL_GUARD &&
-        !lido__sys.protect(slab->blocks, pool->shape.stride_bytes, true))
+        !lido__slab_open(slab, &pool->shape, true))
         return NULL;
     void *block = lido__slab_take(slab, &pool->shape);
     if (slab->live_count == pool->shape.per_slab)
@@ -345,16 +346,19 @@ static void *take(struct lido_block_pool *pool) {
 }
 
 static uint64_t take_many(struct lido_block_pool *pool, uint64_t count, void *blocks[],
-                          lido_status *why) {
+                          lido_status *why, uint64_t *limit) {
     uint64_t taken = 0;
     *why = LIDO_OK;
     lido__lock(&pool->lock);
+    *limit = pool->limit;
     while (taken < count && *why == LIDO_OK) {
         void *block = NULL;
         if (pool->limit && pool->live >= pool->limit)
             *why = LIDO_ERR_LIMIT;
         else if ((block = take(pool)) != NULL)
             blocks[taken++] = block;
+        else if (pool->partial.first || pool->empty.first) /* the system keeps a guarded one shut */
+            *why = LIDO_ERR_NO_MEMORY;
         else if ((pool->flags & LIDO_BLOCK_POOL_RESERVED) || !add_slab(pool, false))
             *why = LIDO_ERR_NO_MEMORY;
     }
@@ -371,12 +375,13 @@ static uint64_t take_many(struct lido_block_pool *pool, uint64_t count, void *bl
 
 uint64_t lido_block_pool_acquire_many(lido_block_pool *pool, uint64_t count, void *blocks[]) {
     lido_status why = LIDO_OK;
-    uint64_t taken = take_many(pool, count, blocks, &why);
+    uint64_t limit = 0;
+    uint64_t taken = take_many(pool, count, blocks, &why, &limit);
     if (why == LIDO_ERR_LIMIT)
         (void)LIDO__FAIL(why,
                          "block_pool \"%s\": block_limit %u is reached; release some, or raise it "
                          "with lido_block_pool_set_block_limit",
-                         .word = {pool->resource.info.name}, .number = {pool->limit});
+                         .word = {pool->resource.info.name}, .number = {limit});
     else if (why != LIDO_OK)
         (void)LIDO__FAIL(why,
                          "block_pool \"%s\": the system has no memory for more blocks of %u "
@@ -409,7 +414,7 @@ static struct slab *put(struct lido_block_pool *pool, struct slab *slab, uint64_
         return slab;
     }
     if (pool->shape.mode == LIDO_BLOCK_POOL_GUARD)
-        (void)lido__sys.protect(slab->blocks, pool->shape.stride_bytes, false);
+        (void)lido__slab_open(slab, &pool->shape, false);
     slab->empty_since_ns = lido__sys.coarse_ns();
     list_append(&pool->empty, slab);
     if (pool->idle_keep_ns == LIDO_FOREVER || slab->empty_since_ns < pool->idle_keep_ns)
@@ -517,6 +522,9 @@ lido_status lido_block_pool_release_index_at(lido_block_pool *pool, uint64_t ind
     lido__lock(&pool->lock);
     pool->count.refused_release++;
     lido__unlock(&pool->lock);
+    LIDO__LOG(LIDO_LOG_WARNING, "block_pool.release_refused", {"pool", pool->resource.info.name, 0},
+              {"why", "not out", 0}, {"index", NULL, (int64_t)index},
+              {"site", site ? site : "?", 0});
     return refuse_index(pool, index);
 }
 

@@ -84,6 +84,11 @@ void lido__slab_end(struct slab *slab, const struct shape *shape) {
     lido__sys.free(slab);
 }
 
+/* Whole pages: the block itself need not begin at one. */
+bool lido__slab_open(const struct slab *slab, const struct shape *shape, bool accessible) {
+    return lido__sys.protect(slab->memory, shape->memory_bytes - shape->page_bytes, accessible);
+}
+
 void *lido__slab_take(struct slab *slab, const struct shape *shape) {
     while (slab->live[slab->first_word] == UINT64_MAX)
         slab->first_word++;

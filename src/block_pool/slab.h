@@ -53,6 +53,9 @@ static inline bool lido__slab_is_live(const struct slab *slab, uint64_t i) {
     return slab->live[i / 64] >> (i % 64) & 1;
 }
 
+/* Lets the application reach the block of a guarded slab, or not. Returns false: refused. */
+bool lido__slab_open(const struct slab *slab, const struct shape *shape, bool accessible);
+
 /* Takes a live block back. */
 void lido__slab_put(struct slab *slab, uint64_t i);
 

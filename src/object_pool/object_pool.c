@@ -766,8 +766,11 @@ lido_status lido_object_pool_set_object_limit(lido_object_pool *pool, uint64_t o
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": object_limit is %u, must be 1 to %u",
             .word = {pool->resource.info.name}, .number = {object_limit, OBJECT_LIMIT_MAX});
-    struct slot *larger = make_slots(object_limit);
-    if (!larger)
+    lido__lock(&pool->lock);
+    bool fits = object_limit <= pool->slot_capacity; /* which never shrinks */
+    lido__unlock(&pool->lock);
+    struct slot *larger = fits ? NULL : make_slots(object_limit);
+    if (!fits && !larger)
         return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "object_pool \"%s\": no memory for %u slots",
                           .word = {pool->resource.info.name}, .number = {object_limit});
     lido__lock(&pool->lock);
