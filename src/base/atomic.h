@@ -3,10 +3,12 @@
  * its partner: lido__load(&pool->head, acquire). There are no other spellings; scripts/check.py
  * refuses stdatomic.h elsewhere.
  *
- * One source, two expansions:
- *   plain             C11 operations, and nothing else
- *   LIDO_ATOMIC_YIELD before each operation the test's hook runs; it may give the CPU away, so
- *                     that races that need bad luck happen within milliseconds
+ * One source, three expansions:
+ *   plain               C11 operations, and nothing else
+ *   LIDO_ATOMIC_YIELD   before each operation the test's hook runs; it may give the CPU away, so
+ *                       that races that need bad luck happen within milliseconds
+ *   LIDO_ATOMIC_EXPLORE names the header (tests/explore/hooks.h) that hands every operation to the
+ *                       explorer, which decides what it reads and who goes next
  */
 #ifndef LIDO_SRC_BASE_ATOMIC_H
 #define LIDO_SRC_BASE_ATOMIC_H
@@ -14,6 +16,10 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#ifdef LIDO_ATOMIC_EXPLORE
+#include LIDO_ATOMIC_EXPLORE
+#else
 
 #ifdef LIDO_ATOMIC_YIELD
 extern void (*lido__yield_hook)(void);
@@ -36,4 +42,36 @@ extern void (*lido__yield_hook)(void);
 #define lido__sub(object, value, order)                                                            \
     (LIDO__POINT(), atomic_fetch_sub_explicit(object, value, memory_order_##order))
 
+/* A full fence. ThreadSanitizer knows none, so there a locked operation on a word of our own stands
+ * for it: that orders the machine as well, and adds no edge between threads. */
+#ifdef __SANITIZE_THREAD__
+#define LIDO__TSAN 1
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define LIDO__TSAN 1
+#endif
+#endif
+static inline void lido__fence_seq_cst(void) {
+#ifdef LIDO__TSAN
+    _Atomic(uint32_t) own = 0;
+    (void)atomic_fetch_add_explicit(&own, 1, memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+#define lido__fence(order) (LIDO__POINT(), lido__fence_##order())
+
+/* Keeps the compiler, not the machine, from moving accesses across. */
+#define lido__compiler_barrier() (LIDO__POINT(), atomic_signal_fence(memory_order_seq_cst))
+
+/* Between two looks at what another thread is about to change. */
+static inline void lido__pause(void) {
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__ || defined __arm__
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif
 #endif

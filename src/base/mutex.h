@@ -6,6 +6,10 @@
 #ifndef LIDO_SRC_BASE_MUTEX_H
 #define LIDO_SRC_BASE_MUTEX_H
 
+#include "base/atomic.h"
+
+#ifndef LIDO_ATOMIC_EXPLORE
+
 #include <pthread.h>
 
 typedef pthread_mutex_t lido__mutex;
@@ -24,4 +28,5 @@ static inline void lido__unlock(lido__mutex *mutex) {
     (void)pthread_mutex_unlock(mutex);
 }
 
+#endif /* otherwise the explorer has defined them */
 #endif

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -69,6 +70,15 @@ static void real_unpark(_Atomic uint32_t *word, int count) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+static int real_barrier_register(void) {
+    int command = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : errno;
+}
+
+static int real_barrier(void) {
+    return syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0) == 0 ? 0 : errno;
+}
+
 static uint64_t real_thread_id(void) {
     return (uint64_t)syscall(SYS_gettid);
 }
@@ -90,6 +100,7 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
         .alloc = real_alloc, .free = real_free, .map = real_map, .unmap = real_unmap,              \
         .protect = real_protect, .now_ns = real_now_ns, .coarse_ns = real_coarse_ns,               \
         .wall_ns = real_wall_ns, .park = real_park, .unpark = real_unpark,                         \
+        .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
         .thread_id = real_thread_id, .key_create = real_key_create, .key_set = real_key_set,       \
         .at_fork = real_at_fork                                                                    \
     }

@@ -33,6 +33,11 @@ struct lido__sys {
     bool (*park)(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
     void (*unpark)(_Atomic uint32_t *word, int count);
 
+    /* membarrier(2): barrier makes every running thread of this process pass a full fence, once
+     * barrier_register has been called. Both return 0 or an errno. */
+    int (*barrier_register)(void);
+    int (*barrier)(void);
+
     /* Threads and processes. Both int calls return 0 or an errno. */
     uint64_t (*thread_id)(void);
     int (*key_create)(pthread_key_t *key, void (*at_exit)(void *));

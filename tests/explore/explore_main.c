@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: MIT
+ * Searches every kernel as it is, which must hold, and then every mutant, which must fail: each
+ * rule that a kernel can break, and in turn each atomic operation of the source made weaker, left
+ * out, or moved. A mutant that all kernels survive is a finding, unless `justified` says why the
+ * order stands all the same; a justification whose mutant is killed is a finding as well.
+ *
+ *      LIDO_EXPLORE=deep            wider bounds, minutes
+ *      LIDO_EXPLORE_KERNEL=name     this kernel only, no mutants
+ *      LIDO_EXPLORE_REPLAY=0,1,...  with a kernel: the execution of a trace again
+ *      LIDO_EXPLORE_TRACES=1        shows how each mutant fails */
+#include "explore_internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+extern const struct explore_kernel explore_gate_kernels[];
+extern const struct explore_kernel explore_litmus_kernels[];
+
+static const struct explore_kernel *const families[] = {explore_litmus_kernels,
+                                                        explore_gate_kernels, NULL};
+
+/* Orders that no kernel needs and that stand all the same. */
+static const struct {
+    const char *file, *object;
+    enum explore_kind kind;
+    enum mutation_kind mutation;
+    int order;
+    const char *reason;
+} justified[] = {
+    {"src/base/gate.c", "&mode", EXPLORE_STORE, DELAY, 0,
+     "whoever sees the old mode asks the system again and gets the same answer"},
+    {"src/base/gate.c", "&gate->store", EXPLORE_CAS, WEAKEN, memory_order_relaxed,
+     "take: the fence of barrier would do, but ThreadSanitizer knows no fences; settle: C11 wants "
+     "success no weaker than failure"},
+};
+
+static bool deep, show_traces;
+static uint64_t total_executions;
+static int mutants, killed, survived, excused, broken_kernels;
+
+static struct bounds bounds_of(const struct explore_kernel *kernel) {
+    struct bounds bounds = {kernel->preemptions, kernel->stale, kernel->impatience, 4000000};
+    if (deep) {
+        bounds.preemptions++;
+        bounds.stale++;
+        bounds.executions = 40000000;
+    }
+    return bounds;
+}
+
+static struct result search(const struct explore_kernel *kernel, struct mutation mutation) {
+    struct result result = explore_search(kernel, bounds_of(kernel), mutation);
+    total_executions += result.executions;
+    return result;
+}
+
+/* ---- Kernels --------------------------------------------------------------------------- */
+
+static void run_kernel(const struct explore_kernel *kernel) {
+    struct bounds bounds = bounds_of(kernel);
+    struct result result = search(kernel, (struct mutation){.kind = NONE});
+    printf("%-24s %9llu executions  %s (<= %d preemptions, %d stale reads, %d lost patience)\n",
+           kernel->name, (unsigned long long)result.executions,
+           result.failure ? "BROKEN"
+           : result.cut   ? "cut off"
+                          : "all held",
+           bounds.preemptions, bounds.stale, bounds.impatience);
+    if (result.failure) {
+        broken_kernels++;
+        explore_trace_print(result.failure);
+    }
+    fflush(stdout);
+}
+
+/* ---- Mutants --------------------------------------------------------------------------- */
+
+static void report(const char *fate, const char *what, const struct result *result) {
+    printf("  %-9s %s%s%s\n", fate, what, result ? ": " : "", result ? result->failure : "");
+    if (result && show_traces)
+        explore_trace_print(result->failure);
+}
+
+static void run_rules(const struct explore_kernel *kernel) {
+    for (int i = 0; i < EXPLORE_MUTANTS && kernel->mutants[i]; i++) {
+        char what[300];
+        struct result result = search(kernel, (struct mutation){.kind = RULE, .rule = kernel->mutants[i]});
+        (void)snprintf(what, sizeof what, "%s, broken: %s", kernel->name, kernel->mutants[i]);
+        mutants++;
+        if (result.failure)
+            killed++;
+        else
+            survived++;
+        report(result.failure ? "killed" : "SURVIVED", what, result.failure ? &result : NULL);
+    }
+}
+
+static const char *reason_for(const struct mutation *mutation) {
+    for (size_t i = 0; i < sizeof justified / sizeof justified[0]; i++) {
+        const char *found = strstr(mutation->site->file, justified[i].file);
+        if (found && strcmp(found, justified[i].file) == 0 &&
+            strcmp(mutation->site->object, justified[i].object) == 0 &&
+            mutation->site->kind == justified[i].kind && mutation->kind == justified[i].mutation &&
+            mutation->order == justified[i].order)
+            return justified[i].reason;
+    }
+    return NULL;
+}
+
+static void describe(const struct mutation *mutation, char *text, size_t bytes) {
+    static const char *const changes[] = {
+        [WEAKEN] = "only",        [WEAKEN_FAILURE] = "only, on failure,",
+        [SKIP] = "left out",      [DELAY] = "moved behind the loads that follow",
+        [BLIND] = "made a store",
+    };
+    const struct explore_site *site = mutation->site;
+    bool ordered = mutation->kind == WEAKEN || mutation->kind == WEAKEN_FAILURE;
+    (void)snprintf(text, bytes, "%s:%d %s %s %s%s%s", site->file, site->line,
+                   explore_kind_name(site->kind), site->object, changes[mutation->kind],
+                   ordered ? " " : "", ordered ? explore_order_name(mutation->order) : "");
+}
+
+static void run_mutant(struct mutation mutation) {
+    char what[300];
+    struct result result = {0};
+    describe(&mutation, what, sizeof what);
+    mutants++;
+    for (int f = 0; families[f] && !result.failure; f++)
+        for (const struct explore_kernel *k = families[f]; k->name && !result.failure; k++)
+            result = search(k, mutation);
+    const char *reason = reason_for(&mutation);
+    if (result.failure && !reason) {
+        killed++;
+        report("killed", what, &result);
+    } else if (!result.failure && reason) {
+        excused++;
+        printf("  %-9s %s, because %s\n", "justified", what, reason);
+    } else {
+        survived++;
+        report(reason ? "NEEDLESS JUSTIFICATION" : "SURVIVED", what, NULL);
+    }
+    fflush(stdout);
+}
+
+static void weaken(const struct explore_site *site, enum mutation_kind kind, int order) {
+    static const struct {
+        int from, to;
+    } steps[] = {
+        {memory_order_seq_cst, memory_order_acq_rel}, {memory_order_acq_rel, memory_order_acquire},
+        {memory_order_acq_rel, memory_order_release}, {memory_order_acquire, memory_order_relaxed},
+        {memory_order_release, memory_order_relaxed},
+    };
+    bool plain = site->kind == EXPLORE_LOAD || site->kind == EXPLORE_STORE;
+    if (plain && order == memory_order_seq_cst) {
+        int weaker = site->kind == EXPLORE_LOAD ? memory_order_acquire : memory_order_release;
+        run_mutant((struct mutation){.kind = kind, .site = site, .order = weaker});
+        return;
+    }
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
+        if (steps[i].from == order)
+            run_mutant((struct mutation){.kind = kind, .site = site, .order = steps[i].to});
+}
+
+static void run_site(const struct explore_site *site) {
+    if (site->kind != EXPLORE_MEMBARRIER)
+        weaken(site, WEAKEN, site->order);
+    if (site->kind == EXPLORE_CAS) {
+        weaken(site, WEAKEN_FAILURE, site->failure_order);
+        run_mutant((struct mutation){.kind = BLIND, .site = site});
+    }
+    if (site->kind == EXPLORE_STORE || site->kind == EXPLORE_FENCE ||
+        site->kind == EXPLORE_MEMBARRIER)
+        run_mutant((struct mutation){.kind = SKIP, .site = site});
+    if (site->kind == EXPLORE_STORE && site->order == memory_order_relaxed)
+        run_mutant((struct mutation){.kind = DELAY, .site = site});
+}
+
+/* Sites of the product, once each; and membarrier, which stands in no source file. */
+static void run_sites(void) {
+    for (const struct explore_site *site = explore_sites(); site; site = site->next) {
+        bool seen = false;
+        for (const struct explore_site *s = site->next; s && !seen; s = s->next)
+            seen = s->line == site->line && s->kind == site->kind &&
+                   strcmp(s->file, site->file) == 0 && strcmp(s->object, site->object) == 0;
+        if (!seen && (strstr(site->file, "src/") || site->kind == EXPLORE_MEMBARRIER))
+            run_site(site);
+    }
+}
+
+int main(void) {
+    const char *only = getenv("LIDO_EXPLORE_KERNEL"), *depth = getenv("LIDO_EXPLORE");
+    deep = depth && strcmp(depth, "deep") == 0;
+    show_traces = getenv("LIDO_EXPLORE_TRACES") != NULL;
+    if (only)
+        explore_replayed = getenv("LIDO_EXPLORE_REPLAY");
+    for (int f = 0; families[f]; f++)
+        for (const struct explore_kernel *k = families[f]; k->name; k++)
+            if (!only || strcmp(only, k->name) == 0)
+                run_kernel(k);
+    if (!only && broken_kernels == 0) {
+        for (int f = 0; families[f]; f++)
+            for (const struct explore_kernel *k = families[f]; k->name; k++)
+                run_rules(k);
+        run_sites();
+        printf("%d mutants: %d killed, %d justified, %d survived; %llu executions in all\n",
+               mutants, killed, excused, survived, (unsigned long long)total_executions);
+    }
+    return broken_kernels == 0 && survived == 0 ? 0 : 1;
+}

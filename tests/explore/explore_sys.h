@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT
+ * The system under a kernel: the part of base/sys.h's table that explored code calls. */
+#ifndef LIDO_TESTS_EXPLORE_SYS_H
+#define LIDO_TESTS_EXPLORE_SYS_H
+
+#include "base/sys.h"
+#include "explore.h"
+
+enum explore_barrier {
+    EXPLORE_BARRIER_WORKS,
+    EXPLORE_BARRIER_NEVER,     /* denied from the start */
+    EXPLORE_BARRIER_GONE,      /* promised at the start, denied ever after */
+    EXPLORE_BARRIER_GOES_AWAY, /* denied once the process is under way: each call may be the first */
+};
+
+/* In setup: fills lido__sys. */
+void explore_sys_begin(enum explore_barrier barrier);
+
+#endif
