@@ -19,6 +19,12 @@ static inline struct lido__slot *lido__slot_at(struct lido__leases *leases, uint
     return lido__load(&leases->chunk[bits - 4], acquire) + turned;
 }
 
+/* Whose the slot is while it is not free; the child of a fork goes by that. */
+static inline void lido__lease_mark(struct lido__leases *leases, uint32_t slot,
+                                    uint32_t thread_id) {
+    lido__store(&lido__slot_at(leases, slot)->thread_id, thread_id, relaxed);
+}
+
 /* This thread's store of the pool, or NULL. */
 static inline struct lido__lease_store *lido__lease_store_of(struct lido__leases *leases) {
     struct lido__near *near = lido__thread_self->near[leases->id % LIDO__NEAR_CHAINS];
@@ -62,6 +68,11 @@ static inline bool lido__lease_must_empty(struct lido__leases *leases,
     return __builtin_expect(lido__load(&leases->keep, relaxed) == 0, 0);
 }
 
+/* A counter that one thread writes and others sum. */
+static inline void lido__lease_count(_Atomic(uint64_t) *counter) {
+    lido__store(counter, lido__load(counter, relaxed) + 1, relaxed);
+}
+
 /* From a claim to a lease: who holds the slot from now on. */
 static inline void lido__lease_write(struct lido__slot *at, uint32_t slot, uint32_t thread_id,
                                      const char *site, lido_lease *lease) {
@@ -71,13 +82,13 @@ static inline void lido__lease_write(struct lido__slot *at, uint32_t slot, uint3
     lido__store(&at->tick, lido__load(&lido__tick, relaxed), relaxed);
     /* Release: a reader of holders who sees the turn sees what was written before. */
     lido__store(&at->turn, turn, release);
-    *lease = (lido_lease){.object = at->object, .slot = slot, .turn = turn};
+    *lease = (lido_lease){.object = lido__load(&at->object, relaxed), .slot = slot, .turn = turn};
 }
 
 /* The slot of a good lease, which becomes a claim of the caller; NULL: it is not held. Two threads
  * that release one lease in the same instant may both pass: see the header's promise. */
-static inline struct lido__slot *lido__lease_take_back(struct lido__leases *leases,
-                                                       const lido_lease *lease) {
+static inline struct lido__slot *
+lido__lease_take_back(struct lido__leases *leases, const lido_lease *lease, uint32_t thread_id) {
     uint32_t place = lease->slot + LIDO__LEASE_FIRST;
     uint32_t bits = place < LIDO__LEASE_FIRST ? 31 : 31u - (uint32_t)__builtin_clz(place);
     if (bits - 4 >= LIDO__LEASE_CHUNKS || !lido__load(&leases->chunk[bits - 4], relaxed))
@@ -85,8 +96,9 @@ static inline struct lido__slot *lido__lease_take_back(struct lido__leases *leas
     struct lido__slot *at = lido__slot_at(leases, lease->slot);
     /* Relaxed: who holds the lease got it after these were written. */
     if (lido__load(&at->turn, relaxed) != lease->turn || (lease->turn & 1) == 0 ||
-        at->object != lease->object)
+        lido__load(&at->object, relaxed) != lease->object)
         return NULL;
+    lido__store(&at->thread_id, thread_id, relaxed);
     lido__store(&at->turn, lease->turn + 1, relaxed);
     return at;
 }

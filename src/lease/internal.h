@@ -13,6 +13,11 @@ uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory);
 uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store *store,
                           bool *no_memory);
 
+/* P2: turns to the shared regime and empties every shelf that can be reached. */
+void lido__lease_gather(struct lido__leases *leases);
+
+void lido__leases_forget_waiters(struct lido__leases *leases);
+
 void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot);
 
 #endif

@@ -3,6 +3,7 @@
 #include "lease/fast.h"
 #include "lease/internal.h"
 
+#include "base/near.h"
 #include "base/sys.h"
 
 #include <string.h>
@@ -28,12 +29,14 @@ void lido__leases_init(struct lido__leases *leases, uint64_t limit) {
 }
 
 void lido__leases_end(struct lido__leases *leases) {
-    for (struct lido__lease_store *store = leases->stores; store;) {
-        struct lido__lease_store *next = store->next_of_pool;
-        /* Release: its thread may free the store once it sees this. */
-        lido__store(&store->near.owner, NULL, release);
-        store = next;
+    lido__lock(&lido__near_lock);
+    while (leases->stores) {
+        struct lido__lease_store *store = leases->stores;
+        leases->stores = store->next_of_pool;
+        lido__near_forget(&store->near);
     }
+    lido__unlock(&lido__near_lock);
+    (void)lido__near_find(leases->id, leases); /* frees this thread's own */
     for (int i = 0; i < LIDO__LEASE_CHUNKS; i++)
         lido__sys.free(lido__load(&leases->chunk[i], relaxed));
 }
@@ -127,8 +130,7 @@ static void empty_own(struct lido__leases *leases, struct lido__lease_store *sto
         empty_shelf(leases, &store->shelf);
 }
 
-/* P2: turns to the shared regime and empties every shelf that can be reached. */
-static void gather(struct lido__leases *leases) {
+void lido__lease_gather(struct lido__leases *leases) {
     struct lido__lease_store *store;
     leases->calm_calls = 0;
     leases->count.gathers++;
@@ -137,8 +139,8 @@ static void gather(struct lido__leases *leases) {
         store->taken = lido__gate_take(&store->gate, &lido__shelf_empty);
     bool reached = lido__gate_barrier();
     for (store = leases->stores; store; store = store->next_of_pool)
-        if (store->taken && lido__gate_settle(&store->gate, &lido__shelf_empty, store->taken,
-                                              reached, SETTLE_NS))
+        if (store->taken &&
+            lido__gate_settle(&store->gate, &lido__shelf_empty, store->taken, reached, SETTLE_NS))
             empty_shelf(leases, store->taken);
 }
 
@@ -147,12 +149,18 @@ static uint32_t keep_count(const struct lido__leases *leases) {
     return share < 1 ? 1 : share > LIDO__SHELF_SLOTS ? LIDO__SHELF_SLOTS : (uint32_t)share;
 }
 
+/* The number of threads or the limit changed: in the private regime any value is a right one. */
+static void adjust_keep(struct lido__leases *leases) {
+    if (lido__load(&leases->keep, relaxed) != 0)
+        lido__store(&leases->keep, keep_count(leases), relaxed);
+}
+
 enum { SHARED_CALLS = 1024 };
 
 /* One more call of the shared regime that did not have to wait. */
 static void grow_calm(struct lido__leases *leases) {
     if (lido__load(&leases->keep, relaxed) == 0 && !leases->first_waiter && !leases->is_closed &&
-        ++leases->calm_calls >= SHARED_CALLS)
+        leases->existing <= leases->limit && ++leases->calm_calls >= SHARED_CALLS)
         lido__store(&leases->keep, keep_count(leases), relaxed); /* shelves may be used; need not */
 }
 
@@ -181,8 +189,11 @@ static void refill(struct lido__leases *leases, struct lido__lease_store *store)
     if (lido__load(&store->gate.store, relaxed) != &store->shelf)
         return;
     uint32_t count = lido__load(&store->shelf.count, relaxed); /* own, under the lock */
-    while (count < want)
-        store->shelf.item[count++] = pop_idle(leases);
+    while (count < want) {
+        uint32_t slot = pop_idle(leases);
+        lido__lease_mark(leases, slot, store->thread_id);
+        store->shelf.item[count++] = slot;
+    }
     lido__store(&store->shelf.count, count, relaxed);
 }
 
@@ -201,9 +212,9 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     empty_own(leases, store);
     uint32_t slot = pop_idle(leases);
     bool is_private = lido__load(&leases->keep, relaxed) != 0;
-    if (slot == LIDO__NO_SLOT && is_private &&
-        (leases->existing >= leases->limit || shelved(leases) > 0)) {
-        gather(leases);
+    if (slot == LIDO__NO_SLOT &&
+        ((is_private && leases->existing >= leases->limit) || shelved(leases) > 0)) {
+        lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot == LIDO__NO_SLOT)
@@ -219,14 +230,21 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
 
 /* ---- Claims ------------------------------------------------------------------------------ */
 
-uint32_t lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below) {
+lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below,
+                                     uint32_t *claimed) {
     bool no_memory = false;
-    uint32_t slot = LIDO__NO_SLOT;
+    lido_status status = LIDO_ERR_LIMIT;
+    *claimed = LIDO__NO_SLOT;
     lido__lock(&leases->lock);
-    if (leases->existing < below && !leases->is_closed)
-        slot = pop_vacant(leases, &no_memory);
+    if (leases->is_closed)
+        status = LIDO_ERR_CLOSED;
+    else if (leases->existing < below)
+        *claimed = pop_vacant(leases, &no_memory);
     lido__unlock(&leases->lock);
-    return slot;
+    if (*claimed == LIDO__NO_SLOT)
+        return no_memory ? LIDO_ERR_NO_MEMORY : status;
+    lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
+    return LIDO_OK;
 }
 
 uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
@@ -234,9 +252,11 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
     lido__lock(&leases->lock);
     empty_own(leases, lido__lease_store_of(leases));
     if (leases->existing > above && leases->idle_count == 0 && shelved(leases) > 0)
-        gather(leases);
+        lido__lease_gather(leases);
     if (leases->existing > above)
         slot = pop_idle(leases);
+    if (slot != LIDO__NO_SLOT)
+        lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
     lido__unlock(&leases->lock);
     return slot;
 }
@@ -248,14 +268,19 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
         push(leases, &leases->vacant, slot);
         leases->existing--;
         slot = other;
+        lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
     }
     lido__unlock(&leases->lock);
     return slot;
 }
 
-void lido__lease_put(struct lido__leases *leases, uint32_t slot) {
+bool lido__lease_put(struct lido__leases *leases, uint32_t slot) {
     struct lido__lease_store *store = lido__lease_store_of(leases);
     lido__lock(&leases->lock);
+    if (leases->existing > leases->limit) {
+        lido__unlock(&leases->lock);
+        return false;
+    }
     /* A full shelf goes home by halves, so that a burst pays one lock for eight. */
     if (lido__load(&leases->keep, relaxed) == 0)
         empty_own(leases, store);
@@ -268,6 +293,7 @@ void lido__lease_put(struct lido__leases *leases, uint32_t slot) {
         restore_shelf(leases, store);
     lido__lease_lay_idle(leases, slot);
     lido__leases_unlock_and_wake(leases);
+    return true;
 }
 
 /* P2: somebody turned to the shared regime while this thread gave to its shelf. */
@@ -297,11 +323,14 @@ static void link_store(struct lido__leases *leases, struct lido__lease_store *st
 }
 
 /* A thread ends, or was not taken along by a fork: what it kept is for all. */
-static void at_exit(struct lido__near *near) {
+static void leave(struct lido__near *near, bool vanished) {
     struct lido__lease_store *store = (struct lido__lease_store *)(void *)near;
     struct lido__leases *leases = store->leases;
     lido__lock(&leases->lock);
-    (void)lido__gate_close(&store->gate, &lido__shelf_empty);
+    if (vanished)
+        (void)lido__gate_adopt(&store->gate, &lido__shelf_empty);
+    else
+        (void)lido__gate_close(&store->gate, &lido__shelf_empty);
     empty_shelf(leases, &store->shelf);
     leases->count.acquired += lido__load(&store->acquired, relaxed); /* its thread has ended */
     leases->count.released += lido__load(&store->released, relaxed);
@@ -309,33 +338,39 @@ static void at_exit(struct lido__near *near) {
     if (store->next_of_pool)
         store->next_of_pool->link_of_pool = store->link_of_pool;
     leases->store_count--;
-    if (lido__load(&leases->keep, relaxed) != 0)
-        lido__store(&leases->keep, keep_count(leases), relaxed);
+    adjust_keep(leases);
     lido__leases_unlock_and_wake(leases);
 }
 
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     struct lido__thread *thread = lido__thread();
-    struct lido__lease_store *store = lido__lease_store_find(leases, thread);
-    if (store || !thread)
-        return store;
-    store = lido__sys.alloc(sizeof *store, 64);
+    struct lido__near *near = thread ? lido__near_find(leases->id, leases) : NULL;
+    if (near || !thread)
+        return (struct lido__lease_store *)(void *)near;
+    struct lido__lease_store *store = lido__sys.alloc(sizeof *store, 64);
     if (!store)
         return NULL;
     memset(store, 0, sizeof *store);
     store->leases = leases;
     store->shelf.room = LIDO__SHELF_SLOTS;
     store->thread_id = (uint32_t)thread->id;
-    store->near.at_exit = at_exit;
+    store->until_tick = 1;
+    store->near.leave = leave;
     lido__gate_init(&store->gate, &store->shelf);
-    lido__store(&store->near.owner, leases, relaxed); /* read by this thread */
+    lido__near_hang(leases->id, &store->near, leases);
     lido__lock(&leases->lock);
     link_store(leases, store);
-    if (lido__load(&leases->keep, relaxed) != 0)
-        lido__store(&leases->keep, keep_count(leases), relaxed); /* any value is a right one */
+    adjust_keep(leases);
     lido__unlock(&leases->lock);
-    lido__thread_hang(thread, leases->id, &store->near);
     return store;
+}
+
+void lido__leases_collect(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
+        if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
+            empty_shelf(leases, &store->shelf);
+    lido__unlock(&leases->lock);
 }
 
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
@@ -356,4 +391,48 @@ struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
         leases->count.live_peak = sums.live;
     lido__unlock(&leases->lock);
     return sums;
+}
+
+/* ---- fork -------------------------------------------------------------------------------- */
+
+/* What is in a list is free, whoever had it last. */
+static void mark_list(struct lido__leases *leases, uint32_t slot) {
+    for (; slot != LIDO__NO_SLOT; slot = lido__slot_at(leases, slot)->next)
+        lido__store(&lido__slot_at(leases, slot)->thread_id, LIDO__NO_THREAD, relaxed);
+}
+
+void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
+    uint32_t parent = (uint32_t)parent_id, self = (uint32_t)lido__sys.thread_id();
+    struct lido__lease_store *own = NULL;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        if (store->thread_id == parent)
+            own = store;
+        else if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
+            empty_shelf(leases, &store->shelf);
+    }
+    empty_own(leases, own);
+    if (own)
+        own->thread_id = self;
+    mark_list(leases, leases->idle);
+    mark_list(leases, leases->vacant);
+    for (uint32_t slot = 0; slot < leases->slot_count; slot++) {
+        struct lido__slot *at = lido__slot_at(leases, slot);
+        uint32_t thread_id = lido__load(&at->thread_id, relaxed); /* one thread is left */
+        uint32_t turn = lido__load(&at->turn, relaxed);
+        if (thread_id == LIDO__NO_THREAD)
+            continue;
+        if (thread_id == parent) {
+            lido__store(&at->thread_id, self, relaxed);
+            continue;
+        }
+        if (turn & 1) {
+            leases->count.lost++;
+            lido__store(&at->turn, turn + 1, relaxed);
+        }
+        lido__store(&at->object, NULL, relaxed);
+        push(leases, &leases->vacant, slot);
+        leases->existing--;
+    }
+    lido__leases_forget_waiters(leases);
+    lido__unlock(&leases->lock);
 }

@@ -47,16 +47,17 @@ enum {
     LIDO__LEASE_CHUNKS = 17, /* of 16, 32, 64 ... slots: 2,097,136 in all */
     LIDO__LEASE_FIRST = 16
 };
-#define LIDO__NO_SLOT UINT32_MAX
+#define LIDO__NO_SLOT   UINT32_MAX
+#define LIDO__NO_THREAD UINT32_MAX
 
 /* A slot. 16 of its 32 bytes are the tracking that is always on. */
 struct lido__slot {
-    void *object;                  /* NULL: none */
-    _Atomic(const char *) site;    /* who acquired it last: line, */
-    _Atomic(uint32_t) thread_id;   /* thread (also of a claim), */
-    _Atomic(uint32_t) tick;        /* and when, in ticks of lido__tick */
+    _Atomic(void *) object;      /* NULL: none */
+    _Atomic(const char *) site;  /* who acquired it last: line, */
+    _Atomic(uint32_t) thread_id; /* thread (that holds, claims or shelves it), */
+    _Atomic(uint32_t) tick;      /* and when, in ticks of lido__tick */
     _Atomic(uint32_t) turn;
-    uint32_t next;                 /* in the vacant or idle list; the lock's */
+    uint32_t next; /* in the vacant or idle list; the lock's */
 };
 
 /* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it. */
@@ -86,9 +87,9 @@ struct lido__waiter {
     struct lido__waiter *next;
     uint64_t since_ns;
     uint32_t thread_id;
-    uint32_t passed;       /* how often somebody took a slot while this one was first */
-    uint32_t slot;         /* handed to it */
-    bool is_woken;         /* has been told to look, and has not looked yet */
+    uint32_t passed;        /* how often somebody took a slot while this one was first */
+    uint32_t slot;          /* handed to it */
+    bool is_woken;          /* has been told to look, and has not looked yet */
     _Atomic(uint32_t) word; /* changes when there is something to see */
 };
 
@@ -126,6 +127,8 @@ extern _Atomic(uint32_t) lido__tick;
 void lido__tick_advance(void);
 
 void lido__leases_init(struct lido__leases *leases, uint64_t limit);
+/* Empties all shelves. No other call on the pool may be running. */
+void lido__leases_collect(struct lido__leases *leases);
 /* Ends all stores. No other call on the pool may be running. */
 void lido__leases_end(struct lido__leases *leases);
 
@@ -140,16 +143,19 @@ struct lido__patience {
  * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY; no text is set. */
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed);
-/* Claims a vacant slot if fewer than `below` exist; LIDO__NO_SLOT otherwise. */
-uint32_t lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below);
+/* Claims a vacant slot if fewer than `below` exist. Else LIMIT, CLOSED or NO_MEMORY; no text. */
+lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below,
+                                     uint32_t *claimed);
 /* Claims an idle slot if more than `above` exist. Gathers shelves first. */
 uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above);
 /* Another idle object for a claimed slot that lost its own; the old claim becomes vacant. Returns
  * the claim to go on with, which is the old one when nothing is idle. */
 uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot);
 
-/* Ends a claim: the slot, with its object, is free for all / has no object and is vacant. */
-void lido__lease_put(struct lido__leases *leases, uint32_t slot);
+/* Ends a claim: the slot, with its object, is free for all. False: more exist than the limit
+ * allows, and the claim goes on; its object should end. */
+bool lido__lease_put(struct lido__leases *leases, uint32_t slot);
+/* Ends a claim: the slot has no object and is vacant. */
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot);
 
 /* Hands the lock back, serving and waking whom the caller's change concerns. */
@@ -164,12 +170,13 @@ struct lido__lease_sums {
 };
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
 
-/* The forking thread has the lock. */
-void lido__leases_in_child(struct lido__leases *leases);
+/* The forking thread, parent_id in the parent, has the lock; this lets it go. */
+void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id);
 
-/* The slow ends of fast.h. */
-uint32_t lido__lease_take_slow(struct lido__leases *leases);
-void lido__lease_give_slow(struct lido__leases *leases, uint32_t slot);
+/* This thread's store, made if need be; NULL: no memory for one, and every call takes the lock. */
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
+
+/* The slow end of lido__lease_must_empty. */
+void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);
 
 #endif

@@ -59,6 +59,7 @@ static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
         uint32_t slot = lido__lease_find_free(leases, &no_memory);
         if (slot != LIDO__NO_SLOT && leases->first_waiter == first) {
             first->slot = slot;
+            lido__lease_mark(leases, slot, first->thread_id);
             leave_queue(leases, first);
             return tell(first);
         }
@@ -120,7 +121,7 @@ static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter
         if (waiter->slot != LIDO__NO_SLOT)
             break; /* handed over; out of the queue */
         if (leases->is_closed && lido__load(&waiter->word, relaxed) != 0)
-            return LIDO_ERR_CLOSED; /* sent away; out of the queue */
+            return LIDO_ERR_CLOSED;             /* sent away; out of the queue */
         lido__store(&waiter->word, 0, relaxed); /* under the lock, as all writes of it */
         waiter->is_woken = false;
         /* Only the first may take: who comes later was not told, but may have timed out. */
@@ -189,6 +190,8 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
     }
     if (status == LIDO_ERR_TIMEOUT || status == LIDO_ERR_EMPTY)
         leases->count.timeouts++;
+    if (*claimed != LIDO__NO_SLOT)
+        lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     lido__leases_unlock_and_wake(leases);
     return status;
 }
@@ -217,8 +220,7 @@ lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns)
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit) {
     lido__lock(&leases->lock);
     leases->limit = limit;
-    if (lido__load(&leases->keep, relaxed) != 0)
-        lido__store(&leases->keep, 1, relaxed); /* until it is counted anew */
+    lido__lease_gather(leases); /* what is on shelves may be too much now */
     lido__leases_unlock_and_wake(leases);
 }
 
