@@ -33,10 +33,12 @@
 
 #include <fnmatch.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -382,7 +384,7 @@ static inline void check_in_threads(int count, void (*run)(void *), void *contex
 
 /* ---- Forked children ------------------------------------------------------------------- */
 
-enum { CHECK_CHILD_SECONDS = 20 };
+enum { CHECK_CHILD_SECONDS = 10 };
 
 /* In a child: it is alone, and its checks end it. */
 static inline void check__become_child(void) {
@@ -408,8 +410,15 @@ static inline int check_child(void (*run)(void *), void *context) {
     }
     if (child < 0)
         check__fail(__FILE__, __LINE__, "fork failed");
+    /* A child may hang before it is a child of ours: in the handlers of fork. */
+    struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, child, 0), .events = POLLIN};
+    if (ended.fd >= 0 && poll(&ended, 1, CHECK_CHILD_SECONDS * 1000) == 0) {
+        fprintf(stderr, "a forked child hangs\n");
+        kill(child, SIGKILL);
+    }
     while (waitpid(child, &status, 0) < 0)
         ;
+    close(ended.fd);
     return status;
 }
 

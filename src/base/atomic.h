@@ -59,7 +59,7 @@ static inline void lido__fence_seq_cst(void) {
     atomic_thread_fence(memory_order_seq_cst);
 #endif
 }
-#define lido__fence(order) (LIDO__POINT(), lido__fence_##order())
+#define lido__fence(order)       (LIDO__POINT(), lido__fence_##order())
 
 /* Keeps the compiler, not the machine, from moving accesses across. */
 #define lido__compiler_barrier() (LIDO__POINT(), atomic_signal_fence(memory_order_seq_cst))

@@ -20,8 +20,6 @@ static void prepare(void) {
         c->prepare();
 }
 
-/* In the order of preparing: resources are whole and free again before the records of vanished
- * threads end, whose exit calls may need them. */
 static void parent(void) {
     for (struct lido__fork_client *c = clients; c; c = c->next)
         c->parent();
@@ -32,6 +30,9 @@ static void child(void) {
     for (struct lido__fork_client *c = clients; c; c = c->next)
         c->child();
     lido__unlock(&lock);
+    for (struct lido__fork_client *c = clients; c; c = c->next)
+        if (c->settle)
+            c->settle();
 }
 
 lido_status lido__fork_register(struct lido__fork_client *client) {

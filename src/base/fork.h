@@ -12,6 +12,7 @@ struct lido__fork_client {
     void (*prepare)(void); /* take the locks */
     void (*parent)(void);  /* let them go */
     void (*child)(void);   /* mend what vanished threads left, and let them go */
+    void (*settle)(void);  /* in the child, when every lock of lido is free again; NULL: nothing */
     struct lido__fork_client *next;
     int order; /* prepared from low to high, as locks are */
     bool listed;

@@ -60,9 +60,11 @@ static void fork_parent(void) {
     lido__unlock(&lock);
 }
 
-/* The child has one thread, under a new kernel id: all other records are those of vanished ones. */
+/* The child has one thread, under a new kernel id: all other records are those of vanished ones.
+ * They end when all locks are free again: their exit calls may use lido as in any thread. */
+static struct lido__thread *vanished;
+
 static void fork_child(void) {
-    struct lido__thread *vanished = NULL;
     struct lido__thread *self = lido__thread_is_known() ? lido__thread_self : NULL;
     while (threads) {
         struct lido__thread *thread = threads;
@@ -78,6 +80,9 @@ static void fork_child(void) {
         threads = self;
     }
     lido__unlock(&lock);
+}
+
+static void fork_settle(void) {
     while (vanished) {
         struct lido__thread *thread = vanished;
         vanished = thread->next;
@@ -89,6 +94,7 @@ static void fork_child(void) {
 static struct lido__fork_client fork_client = {.prepare = fork_prepare,
                                                .parent = fork_parent,
                                                .child = fork_child,
+                                               .settle = fork_settle,
                                                .order = LIDO__FORK_THREADS};
 
 static bool make_key(void) {

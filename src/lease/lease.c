@@ -263,6 +263,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
 
 uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
     lido__lock(&leases->lock);
+    empty_own(leases, lido__lease_store_of(leases));
     uint32_t other = pop_idle(leases);
     if (other != LIDO__NO_SLOT) {
         push(leases, &leases->vacant, slot);
@@ -385,7 +386,7 @@ struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
     sums.idle = leases->idle_count + shelved(leases);
-    uint64_t ended = sums.released + leases->count.discarded + leases->count.lost;
+    uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     if (sums.live > leases->count.live_peak)
         leases->count.live_peak = sums.live;
@@ -426,9 +427,11 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
             continue;
         }
         if (turn & 1) {
-            leases->count.lost++;
+            leases->count.lost_leases++;
             lido__store(&at->turn, turn + 1, relaxed);
         }
+        if (lido__load(&at->object, relaxed))
+            leases->count.lost++;
         lido__store(&at->object, NULL, relaxed);
         push(leases, &leases->vacant, slot);
         leases->existing--;

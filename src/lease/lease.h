@@ -29,8 +29,8 @@
  * but for a shelf whose owner could not be reached in time: its owner empties it when he comes to.
  *
  * Overtaking. A slot that comes back lies idle and the oldest waiter is woken; who comes along may
- * take it first. When a waiter was passed `bypass` times, or has waited BYPASS_NS, slots
- * are handed to it directly. bypass 0 is strict order: a context switch for each hand-over.
+ * take it first. When a waiter was passed `bypass` times, slots
+ * are handed to it directly; bypass 0 is strict order: a context switch for each hand-over.
  *
  * Lock: one, for everything but shelves and what is written with a slot in hand. It is held over
  * the barrier and for a bounded wait for owners in their gates (L3's price, once a turn of regime). */
@@ -95,7 +95,8 @@ struct lido__waiter {
 
 struct lido__lease_counts {
     uint64_t acquired, released, discarded; /* of calls without a store, and of stores that ended */
-    uint64_t waits, wait_total_ns, wait_max_ns, timeouts, refused_release, lost;
+    uint64_t waits, wait_total_ns, wait_max_ns, timeouts, refused_release;
+    uint64_t lost, lost_leases; /* objects given up, and those that were out */
     uint64_t live_peak, gathers, overtakes_max;
 };
 
@@ -111,8 +112,7 @@ struct lido__leases {
     uint64_t idle_count, existing, limit;
     struct lido__waiter *first_waiter, **last_waiter;
     uint64_t waiting, waiter_limit;
-    uint32_t bypass;
-    bool is_strict;
+    uint32_t bypass; /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
     bool is_closed;
     uint32_t calm_calls; /* calls of the shared regime since somebody waited */
     uint32_t store_count;

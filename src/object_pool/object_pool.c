@@ -25,7 +25,12 @@
 
 #include <string.h>
 
-enum { OBJECT_LIMIT_MAX = 1 << 20, ACQUIRES_PER_TICK = 64 };
+enum {
+    OBJECT_LIMIT_MAX = 1 << 20,
+    OVERTAKE_LIMIT_MAX = 1000000,
+    OVERTAKE_LIMIT = 8,
+    ACQUIRES_PER_TICK = 64
+};
 
 /* ---- Callbacks: never with the lock ------------------------------------------------------- */
 
@@ -108,10 +113,27 @@ static lido_status check(const lido_object_pool_options *options) {
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                           "object_pool \"%s\": object_limit is %u, must be 1 to %u", .word = {name},
                           .number = {options->object_limit, OBJECT_LIMIT_MAX});
+    if (options->order > LIDO_OBJECT_POOL_UNORDERED)
+        return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
+                          "object_pool \"%s\": order is %u, which this version does not know",
+                          .word = {name}, .number = {options->order});
+    if (options->overtake_limit > OVERTAKE_LIMIT_MAX)
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
+                          .word = {name}, .number = {options->overtake_limit, OVERTAKE_LIMIT_MAX});
     if (!options->create)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, a pool needs it",
                           .word = {name});
     return LIDO_OK;
+}
+
+/* How often the first waiter may be passed. */
+static uint32_t bypass_of(const lido_object_pool_options *options) {
+    if (options->order == LIDO_OBJECT_POOL_STRICT)
+        return 0;
+    if (options->order == LIDO_OBJECT_POOL_UNORDERED)
+        return UINT32_MAX;
+    return options->overtake_limit ? (uint32_t)options->overtake_limit : OVERTAKE_LIMIT;
 }
 
 lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
@@ -134,6 +156,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     memset(pool, 0, sizeof *pool);
     lido__leases_init(&pool->leases, options.object_limit);
     pool->leases.waiter_limit = options.waiter_limit;
+    pool->leases.bypass = bypass_of(&options);
     pool->options = options;
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);

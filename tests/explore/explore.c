@@ -10,6 +10,7 @@
 #include <lido/base.h>
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,7 +113,7 @@ static bool can_go_on(int thread) {
     case PAUSED:
         return explore_changes != fiber->changes_seen;
     case LOCKING:
-        return ((const volatile lido__mutex *)fiber->waits_for)->taken_by == 0;
+        return ((const lido__mutex *)fiber->waits_for)->taken_by == 0;
     case PARKED:
     case ENDED:
         break;
@@ -201,6 +202,12 @@ void explore_point(void) {
     wake(next);
 }
 
+/* A broken kernel may follow a wild pointer. The signal is not blocked when we jump out. */
+static void on_bad_address(int signal_number) {
+    (void)signal_number;
+    explore_fail("a thread used an address that is none");
+}
+
 /* Started once per fiber; every execution enters behind the _setjmp. */
 static void fiber_main(void) {
     if (_setjmp(starts[explore_now].at) == 0)
@@ -213,6 +220,7 @@ static void fiber_main(void) {
 }
 
 static void make_fibers(void) {
+    const struct sigaction action = {.sa_handler = on_bad_address, .sa_flags = SA_NODEFER};
     static bool made;
     static ucontext_t context;
     static int t; /* survives the jump home */
@@ -226,11 +234,12 @@ static void make_fibers(void) {
         if (_setjmp(home.at) == 0)
             setcontext(&context);
     }
+    (void)sigaction(SIGSEGV, &action, NULL);
     made = true;
     explore_now = MAIN;
 }
 
-bool explore_on_stack(const volatile void *address) {
+bool explore_on_stack(const void *address) {
     uintptr_t at = (uintptr_t)address, low = (uintptr_t)stacks;
     return at >= low && at < low + sizeof stacks;
 }
@@ -412,12 +421,20 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
     make_fibers();
     explore_kernel = kernel;
     explore_mutation = mutation;
+    explore_memory_forget();
     prescribe(explore_replayed);
     do {
         run_once(bounds);
         result.executions++;
         result.failure = failure;
         result.cut = result.executions >= bounds.executions;
-    } while (!failure && !result.cut && !explore_replayed && next_choices());
+        if (explore_memory_grew() && !failure && !explore_replayed) {
+            known = 0;
+            result.executions = 0;
+            continue;
+        }
+        if (failure || result.cut || explore_replayed || !next_choices())
+            break;
+    } while (true);
     return result;
 }

@@ -44,7 +44,7 @@ struct explore_kernel {
     const char *claim; /* what holds in every execution, in words */
     int preemptions;
     int stale;
-    int impatience; /* waits whose patience may end while the others stand still */
+    int impatience;      /* waits whose patience may end while the others stand still */
     void (*setup)(void); /* before the threads; makes everything as new */
     struct {
         const char *name;

@@ -24,12 +24,12 @@ struct magazine {
 
 static struct magazine empty, first, second;
 static lido__gate gate;
-static lido__mutex lock;               /* of the visitors, and of the owner's end */
-static struct magazine *depot[ITEMS];  /* guarded by lock */
-static uint32_t depot_count;           /* guarded by lock */
-static bool ended;                     /* guarded by lock: the owner is gone */
-static uint32_t settled;               /* visits that got something */
-static _Atomic(uint32_t) turn_of;      /* where a kernel wants an order of things */
+static lido__mutex lock;              /* of the visitors, and of the owner's end */
+static struct magazine *depot[ITEMS]; /* guarded by lock */
+static uint32_t depot_count;          /* guarded by lock */
+static bool ended;                    /* guarded by lock: the owner is gone */
+static uint32_t settled;              /* visits that got something */
+static _Atomic(uint32_t) turn_of;     /* where a kernel wants an order of things */
 static lido__gate gate_two;
 static _Atomic(uint32_t) free_slot, sleepers, wakes;
 static uint32_t owned[EXPLORE_THREADS + 1][ITEMS]; /* by thread: how often it got each number */
@@ -162,8 +162,7 @@ static void owner_gets(void) {
 /* The slow path changes over from the used-up first magazine to the second, which the owner has
  * just filled, whether a visitor has come between or not. */
 static void owner_swaps(void) {
-    while (get()) {
-    }
+    while (get()) {}
     second.visits = 1;
     if (lido__gate_swap(&gate, &first, &second)) {
         first.visits++;
@@ -173,7 +172,6 @@ static void owner_swaps(void) {
     }
     (void)get();
 }
-
 
 /* Turns to the spare magazine inside the gate: both belong to the one store. */
 static void turn(void) {
@@ -191,8 +189,7 @@ static void turn(void) {
 }
 
 static void owner_turns(void) {
-    while (get()) {
-    }
+    while (get()) {}
     turn();
     (void)get();
 }
@@ -349,16 +346,15 @@ static void sleeper(void) {
     .impatience = impatience_, .setup = setup_
 
 const struct explore_kernel explore_gate_kernels[] = {
-    {KERNEL("fast", "a number is got by the owner or by the visitor, never by both", 4, 3, 0, setup),
-     .threads = {{"owner", owner_gets}, {"visitor", visitor_succeeds}},
-     .finish = finish,
+    {KERNEL("fast", "a number is got by the owner or by the visitor, never by both", 4, 3, 0,
+            setup),
+     .threads = {{"owner", owner_gets}, {"visitor", visitor_succeeds}}, .finish = finish,
      .mutants = {LEAVES_EARLY, LOCKS_INSIDE}},
-    {KERNEL("return", "the owner sees what a visitor did to a store that came back", 3, 2, 0, setup),
-     .threads = {{"owner", owner_swaps}, {"visitor", visitor_returns}},
-     .finish = finish},
+    {KERNEL("return", "the owner sees what a visitor did to a store that came back", 3, 2, 0,
+            setup),
+     .threads = {{"owner", owner_swaps}, {"visitor", visitor_returns}}, .finish = finish},
     {KERNEL("end", "an owner that ends leaves nothing behind", 4, 3, 1, setup),
-     .threads = {{"owner", owner_ends}, {"visitor", visitor_drains}},
-     .finish = finish,
+     .threads = {{"owner", owner_ends}, {"visitor", visitor_drains}}, .finish = finish,
      .mutants = {"the owner ends without the lock"}},
     {KERNEL("sleeper", "a release is not missed by one who goes to sleep", 4, 3, 0, setup),
      .threads = {{"releaser", releaser}, {"sleeper", sleeper}},
@@ -368,32 +364,26 @@ const struct explore_kernel explore_gate_kernels[] = {
      .mutants = {"the releaser does not fence", "the sleeper does not fence"}},
     {KERNEL("mends", "after membarrier has gone away, a visit succeeds once the owner has swapped",
             3, 2, 0, setup_gone),
-     .threads = {{"owner", owner_swaps_later}, {"visitor", visitor_finds_out}},
-     .finish = finish},
+     .threads = {{"owner", owner_swaps_later}, {"visitor", visitor_finds_out}}, .finish = finish},
     {KERNEL("goes_away", "when membarrier goes away, no number is lost or got twice", 3, 2, 0,
             setup_goes_away),
-     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains_twice}},
-     .finish = finish},
+     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains_twice}}, .finish = finish},
     {KERNEL("fenced", "without membarrier the gate keeps its promise by a fence", 3, 3, 0,
             setup_fenced),
-     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains}},
-     .finish = finish},
+     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains}}, .finish = finish},
     {KERNEL("patience", "a visitor that gives up leaves the store whole with its owner", 3, 2, 1,
             setup),
-     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains}},
-     .finish = finish,
+     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains}}, .finish = finish,
      .mutants = {"the visitor keeps what it gave up"}},
     {KERNEL("two", "one barrier serves several gates", 3, 2, 0, setup_two),
      .threads = {{"owner", owner_one}, {"owner 2", owner_two}, {"visitor", visitor_of_two}},
      .finish = finish},
     {KERNEL("slow", "a magazine that the owner swaps in is lost to nobody and got by one", 3, 2, 0,
             setup),
-     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains_twice}},
-     .finish = finish,
+     .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains_twice}}, .finish = finish,
      .mutants = {"the visitor does not wait"}},
     {KERNEL("spare", "a visitor gets the spare magazine with the first", 3, 2, 0, setup_spare),
-     .threads = {{"owner", owner_turns}, {"visitor", visitor_drains}},
-     .finish = finish,
+     .threads = {{"owner", owner_turns}, {"visitor", visitor_drains}}, .finish = finish,
      .mutants = {NOT_COVERED}},
     {.name = NULL},
 };

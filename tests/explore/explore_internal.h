@@ -4,8 +4,9 @@
 #ifndef LIDO_TESTS_EXPLORE_INTERNAL_H
 #define LIDO_TESTS_EXPLORE_INTERNAL_H
 
+#include "base/atomic.h" /* the plain expansion: for the names of orders */
 #include "explore.h"
-#include "hooks.h"
+#include "explore_site.h"
 
 enum { MAIN = EXPLORE_THREADS, EVERYONE = EXPLORE_THREADS + 1 };
 enum { LOCATIONS = 48, STORES = 64, EVENTS = 600 };
@@ -32,7 +33,7 @@ struct store {
 };
 
 struct location {
-    volatile void *object;
+    void *object;
     unsigned bytes;
     uint64_t begun; /* put back when the execution is over */
     int count;
@@ -53,11 +54,11 @@ struct fiber {
     struct knowledge released; /* now, as it was at the last release fence */
     struct knowledge pending;  /* what relaxed loads have read, for an acquire fence */
     uint64_t changes_seen;     /* PAUSED: explore_changes then */
-    const volatile void *waits_for; /* PARKED: the word; LOCKING: the mutex */
+    const void *waits_for;     /* PARKED: the word; LOCKING: the mutex */
     uint64_t deadline_ns;
     bool timed_out;
     bool impatient; /* its patience has run out: waits no more */
-    int last_load; /* the location, plus one */
+    int last_load;  /* the location, plus one */
     struct delayed delayed;
 };
 
@@ -76,8 +77,8 @@ struct bounds {
 };
 
 struct result {
-    uint64_t executions;
-    bool cut; /* at bounds.executions */
+    uint64_t executions; /* since all that is shared was known */
+    bool cut;            /* at bounds.executions */
     const char *failure; /* NULL: the claim held */
 };
 
@@ -93,7 +94,7 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
                              struct mutation mutation);
 unsigned explore_pick(unsigned count);
 void explore_point(void);
-bool explore_on_stack(const volatile void *address);
+bool explore_on_stack(const void *address);
 const char *explore_choices(void);
 extern const char *explore_replayed; /* choices to follow, or NULL */
 
@@ -102,7 +103,9 @@ void explore_memory_begin(void);
 void explore_memory_end(void);
 void explore_memory_spawn(void);
 void explore_memory_join(void);
-uint64_t explore_newest(const volatile void *object, unsigned bytes);
+void explore_memory_forget(void); /* a new search */
+bool explore_memory_grew(void);   /* more is shared than was known when the search began */
+uint64_t explore_newest(const void *object, unsigned bytes);
 void explore_flush_delayed(void);
 bool explore_reads_old(const struct fiber *fiber);
 void explore_catch_up(struct fiber *fiber);
@@ -114,7 +117,7 @@ struct explore_site *explore_sites(void);
 struct event {
     const struct explore_site *site; /* NULL: `text` says it all */
     const char *text;
-    const volatile void *object;
+    const void *object;
     uint64_t value, before;
     int thread, order;
     int from;  /* the event whose store was read; -1: the beginning, -2: nothing was read */
@@ -123,11 +126,11 @@ struct event {
 };
 void explore_trace_begin(void);
 int explore_trace_add(struct event event);
-int explore_trace_say(const char *text, const volatile void *object, uint64_t value);
+int explore_trace_say(const char *text, const void *object, uint64_t value);
 void explore_trace_print(const char *failure);
 const char *explore_order_name(int order);
 const char *explore_kind_name(enum explore_kind kind);
-void explore_describe_race(char *text, size_t bytes, const volatile void *object, bool writes,
+void explore_describe_race(char *text, size_t bytes, const void *object, bool writes,
                            const void *now, bool wrote, int other, const void *then);
 
 #endif

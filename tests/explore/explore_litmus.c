@@ -33,7 +33,7 @@ static void mp_write(void) {
 
 static void mp_read(void) {
     uint32_t flag = explore_broken("a relaxed load of the flag") ? lido__load(&x, relaxed)
-                                                                  : lido__load(&x, acquire);
+                                                                 : lido__load(&x, acquire);
     if (flag)
         explore_check(plain == 1, "the flag was seen before the data");
 }
@@ -122,7 +122,9 @@ static void co_write(void) {
 
 static void co_read(void) {
     uint32_t first = lido__load(&x, relaxed);
-    uint32_t second = explore_broken("the second read is of another object") ? lido__load(&y, relaxed) : lido__load(&x, relaxed);
+    uint32_t second = explore_broken("the second read is of another object")
+                          ? lido__load(&y, relaxed)
+                          : lido__load(&x, relaxed);
     explore_check(second >= first, "a read went back in time");
 }
 

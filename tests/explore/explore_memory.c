@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { CELLS = 2048, CELL_BYTES = 8 };
+enum { CELLS = 2048, CELL_BYTES = 8, KNOWN = 512 };
 
 /* Eight bytes of plain data: who accessed each of them last, and at which step of his. */
 struct cell {
@@ -23,6 +23,15 @@ struct cell {
     } byte[CELL_BYTES];
 };
 
+/* An atomic object that was ever accessed in this search: by whom, as bits. */
+struct known {
+    const void *object;
+    uint8_t readers, writers;
+    bool is_shared; /* points before its operations matter: some thread writes what another uses */
+};
+
+static struct known known[KNOWN];
+static bool sharing_grew;
 static struct location locations[LOCATIONS];
 static int location_count;
 static struct view sc_view; /* what sequentially consistent fences and operations agree on */
@@ -80,32 +89,32 @@ void explore_memory_join(void) {
         join(&explore_fibers[MAIN].now, &explore_fibers[t].now);
 }
 
-static uint64_t peek(const volatile void *object, unsigned bytes) {
+static uint64_t peek(const void *object, unsigned bytes) {
     switch (bytes) {
     case 1:
-        return *(const volatile uint8_t *)object;
+        return *(const uint8_t *)object;
     case 2:
-        return *(const volatile uint16_t *)object;
+        return *(const uint16_t *)object;
     case 4:
-        return *(const volatile uint32_t *)object;
+        return *(const uint32_t *)object;
     default:
-        return *(const volatile uint64_t *)object;
+        return *(const uint64_t *)object;
     }
 }
 
-static void poke(volatile void *object, unsigned bytes, uint64_t value) {
+static void poke(void *object, unsigned bytes, uint64_t value) {
     switch (bytes) {
     case 1:
-        *(volatile uint8_t *)object = (uint8_t)value;
+        *(uint8_t *)object = (uint8_t)value;
         break;
     case 2:
-        *(volatile uint16_t *)object = (uint16_t)value;
+        *(uint16_t *)object = (uint16_t)value;
         break;
     case 4:
-        *(volatile uint32_t *)object = (uint32_t)value;
+        *(uint32_t *)object = (uint32_t)value;
         break;
     default:
-        *(volatile uint64_t *)object = value;
+        *(uint64_t *)object = value;
     }
 }
 
@@ -119,14 +128,14 @@ void explore_memory_end(void) {
         poke(locations[i].object, locations[i].bytes, locations[i].begun);
 }
 
-static struct location *locate(const volatile void *object, unsigned bytes) {
+static struct location *locate(const void *object, unsigned bytes) {
     for (int i = 0; i < location_count; i++)
         if (locations[i].object == object)
             return &locations[i];
     if (location_count == LOCATIONS)
         explore_fail("the explorer has room for 48 atomic objects only");
     struct location *made = &locations[location_count++];
-    made->object = (volatile void *)(uintptr_t)object;
+    made->object = (void *)(uintptr_t)object;
     made->bytes = bytes;
     made->begun = peek(object, bytes);
     made->count = 1;
@@ -134,9 +143,49 @@ static struct location *locate(const volatile void *object, unsigned bytes) {
     return made;
 }
 
-uint64_t explore_newest(const volatile void *object, unsigned bytes) {
+uint64_t explore_newest(const void *object, unsigned bytes) {
     const struct location *location = locate(object, bytes);
     return location->stores[location->count - 1].value;
+}
+
+/* ---- What is shared ---------------------------------------------------------------------- */
+
+static bool is_shared(unsigned readers, unsigned writers) {
+    unsigned users = readers | writers;
+    return writers != 0 && (users & (users - 1)) != 0;
+}
+
+/* Who goes next matters only where threads meet. An operation on an object that in all executions
+ * so far one thread alone used, or nobody wrote, is no point of choice. When that turns out to be
+ * wrong, the search begins again and knows better; so the last one, the one that counts, has a
+ * point before every operation on a shared object. */
+static void point_at(const void *object, bool writes) {
+    if (explore_now == MAIN)
+        return;
+    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 55;
+    while (known[at % KNOWN].object && known[at % KNOWN].object != object)
+        at++;
+    struct known *entry = &known[at % KNOWN];
+    entry->object = object;
+    if (writes)
+        entry->writers |= (uint8_t)(1u << explore_now);
+    else
+        entry->readers |= (uint8_t)(1u << explore_now);
+    if (!entry->is_shared && is_shared(entry->readers, entry->writers))
+        entry->is_shared = sharing_grew = true;
+    if (entry->is_shared)
+        explore_point();
+}
+
+void explore_memory_forget(void) {
+    memset(known, 0, sizeof known);
+    sharing_grew = false;
+}
+
+bool explore_memory_grew(void) {
+    bool grew = sharing_grew;
+    sharing_grew = false;
+    return grew;
 }
 
 /* ---- Sites and mutations ---------------------------------------------------------------- */
@@ -151,8 +200,9 @@ static bool same_place(const struct explore_site *a, const struct explore_site *
                       strcmp(a->object, b->object) == 0);
 }
 
+/* What runs before the threads only cannot be broken in an interesting way. */
 static void list_site(struct explore_site *site) {
-    if (site->listed)
+    if (site->listed || explore_now == MAIN)
         return;
     site->listed = true;
     site->next = sites;
@@ -247,10 +297,10 @@ static int tell(const struct explore_site *site, const struct location *location
     return explore_trace_add(event);
 }
 
-uint64_t explore_load(struct explore_site *site, const volatile void *object, unsigned bytes) {
+uint64_t explore_load(struct explore_site *site, const void *object, unsigned bytes) {
     int order = order_of(site);
     list_site(site);
-    explore_point();
+    point_at(object, false);
     struct location *location = locate(object, bytes);
     int index = choose_store(location, order);
     uint64_t value = location->stores[index].value;
@@ -283,11 +333,10 @@ static void store_now(struct explore_site *site, struct location *location, uint
     write_to(location, value, order, event, NULL);
 }
 
-void explore_store(struct explore_site *site, volatile void *object, unsigned bytes,
-                   uint64_t value) {
+void explore_store(struct explore_site *site, void *object, unsigned bytes, uint64_t value) {
     list_site(site);
     explore_flush_delayed();
-    explore_point();
+    point_at(object, true);
     struct location *location = locate(object, bytes);
     if (explore_is(site, SKIP))
         return;
@@ -303,7 +352,7 @@ void explore_flush_delayed(void) {
     self()->delayed.site = NULL;
     if (!delayed.site)
         return;
-    explore_point();
+    point_at(delayed.location->object, true);
     store_now(delayed.site, delayed.location, delayed.value);
 }
 
@@ -317,17 +366,15 @@ static uint64_t updated(enum explore_kind kind, uint64_t old, uint64_t operand) 
 static void replace(struct explore_site *site, struct location *location, uint64_t value) {
     int order = order_of(site), index = location->count - 1;
     struct knowledge carried = location->stores[index].message;
-    int event = tell(site, location, order, value, location->stores[index].value, index,
-                     false);
+    int event = tell(site, location, order, value, location->stores[index].value, index, false);
     read_from(location, index, order);
     write_to(location, value, order, event, &carried);
 }
 
-uint64_t explore_update(struct explore_site *site, volatile void *object, unsigned bytes,
-                        uint64_t operand) {
+uint64_t explore_update(struct explore_site *site, void *object, unsigned bytes, uint64_t operand) {
     list_site(site);
     explore_flush_delayed();
-    explore_point();
+    point_at(object, true);
     struct location *location = locate(object, bytes);
     uint64_t old = location->stores[location->count - 1].value;
     replace(site, location, cut(updated(site->kind, old, operand), bytes));
@@ -349,11 +396,11 @@ static int choose_outcome(const struct location *location, uint64_t expected, in
     return index;
 }
 
-bool explore_cas(struct explore_site *site, volatile void *object, unsigned bytes,
-                 uint64_t *expected, uint64_t value) {
+bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64_t *expected,
+                 uint64_t value) {
     list_site(site);
     explore_flush_delayed();
-    explore_point();
+    point_at(object, true);
     struct location *location = locate(object, bytes);
     int newest = location->count - 1, order = failure_order_of(site);
     *expected = cut(*expected, bytes);
@@ -441,7 +488,7 @@ static struct cell *cell_of(uintptr_t address) {
     explore_fail("the explorer has room for 2048 cells of plain data only");
 }
 
-static void race(const volatile void *object, bool writes, const void *now, bool wrote, int other,
+static void race(const void *object, bool writes, const void *now, bool wrote, int other,
                  const void *then) {
     static char text[600];
     (void)explore_trace_say(writes ? "writes, without order," : "reads, without order,", object, 0);
@@ -451,7 +498,7 @@ static void race(const volatile void *object, bool writes, const void *now, bool
 
 static void check_byte(struct cell *cell, unsigned at, bool writes, const void *code) {
     const struct clock *clock = &self()->now.clock;
-    const volatile void *object = (const volatile void *)(cell->address + at);
+    const void *object = (const void *)(cell->address + at);
     int writer = cell->byte[at].writer;
     if (cell->byte[at].written > clock->step[writer])
         race(object, writes, code, true, writer, cell->written_at);
@@ -466,8 +513,7 @@ static void check_byte(struct cell *cell, unsigned at, bool writes, const void *
     }
 }
 
-static void access_plain(const volatile void *object, size_t bytes, bool writes,
-                         const void *code) {
+static void access_plain(const void *object, size_t bytes, bool writes, const void *code) {
     if (explore_now == MAIN || explore_on_stack(object))
         return;
     uintptr_t first = (uintptr_t)object, end = first + bytes;
@@ -511,13 +557,11 @@ void __tsan_func_exit(void);
 void __tsan_read_range(const void *object, size_t bytes);
 void __tsan_write_range(void *object, size_t bytes);
 
-void __tsan_init(void) {
-}
+void __tsan_init(void) {}
 void __tsan_func_entry(void *caller) {
     (void)caller;
 }
-void __tsan_func_exit(void) {
-}
+void __tsan_func_exit(void) {}
 void __tsan_read_range(const void *object, size_t bytes) {
     access_plain(object, bytes, false, __builtin_return_address(0));
 }

@@ -38,9 +38,9 @@ int explore_trace_add(struct event event) {
     return event_count++;
 }
 
-int explore_trace_say(const char *text, const volatile void *object, uint64_t value) {
-    return explore_trace_add((struct event){
-        .text = text, .object = object, .value = value, .from = -2, .newer = -2});
+int explore_trace_say(const char *text, const void *object, uint64_t value) {
+    return explore_trace_add(
+        (struct event){.text = text, .object = object, .value = value, .from = -2, .newer = -2});
 }
 
 void explore_name(const void *object, size_t bytes, const char *name) {
@@ -166,7 +166,7 @@ static void find_place(const void *code, char *text, size_t bytes) {
         (void)pclose(answer);
 }
 
-void explore_describe_race(char *text, size_t bytes, const volatile void *object, bool writes,
+void explore_describe_race(char *text, size_t bytes, const void *object, bool writes,
                            const void *now, bool wrote, int other, const void *then) {
     char what[100], here[200] = "", there[200] = "";
     (void)value_text((uintptr_t)object, what, sizeof what);
@@ -174,7 +174,7 @@ void explore_describe_race(char *text, size_t bytes, const volatile void *object
         find_place(now, here, sizeof here);
         find_place(then, there, sizeof there);
     }
-    (void)snprintf(text, bytes, "data race on %s: %s %s%s, %s %s%s, and nothing orders them",
-                   what, thread_name(explore_now), writes ? "writes" : "reads", here,
-                   thread_name(other), wrote ? "wrote" : "read", there);
+    (void)snprintf(text, bytes, "data race on %s: %s %s%s, %s %s%s, and nothing orders them", what,
+                   thread_name(explore_now), writes ? "writes" : "reads", here, thread_name(other),
+                   wrote ? "wrote" : "read", there);
 }

@@ -4,42 +4,7 @@
 #ifndef LIDO_TESTS_EXPLORE_HOOKS_H
 #define LIDO_TESTS_EXPLORE_HOOKS_H
 
-#include <stdatomic.h>
-#include <stdbool.h>
-#include <stdint.h>
-
-enum explore_kind {
-    EXPLORE_LOAD,
-    EXPLORE_STORE,
-    EXPLORE_EXCHANGE,
-    EXPLORE_CAS,
-    EXPLORE_ADD,
-    EXPLORE_SUB,
-    EXPLORE_FENCE,
-    EXPLORE_MEMBARRIER,
-};
-
-/* One operation in the source. It lists itself when it first runs, so that it can be broken. */
-struct explore_site {
-    const char *file;
-    int line;
-    enum explore_kind kind;
-    const char *object; /* the operand as it is spelt */
-    int order;
-    int failure_order; /* of a CAS */
-    bool listed;
-    struct explore_site *next;
-};
-
-uint64_t explore_load(struct explore_site *site, const volatile void *object, unsigned bytes);
-void explore_store(struct explore_site *site, volatile void *object, unsigned bytes,
-                   uint64_t value);
-uint64_t explore_update(struct explore_site *site, volatile void *object, unsigned bytes,
-                        uint64_t operand);
-bool explore_cas(struct explore_site *site, volatile void *object, unsigned bytes,
-                 uint64_t *expected, uint64_t value);
-void explore_fence(struct explore_site *site);
-void explore_pause(void);
+#include "explore_site.h"
 
 #define EXPLORE_SITE(kind_, object_, order_, failure_)                                             \
     static struct explore_site site_ = {.file = __FILE__,                                          \
@@ -48,14 +13,15 @@ void explore_pause(void);
                                         .object = object_,                                         \
                                         .order = memory_order_##order_,                            \
                                         .failure_order = memory_order_##failure_}
-#define EXPLORE_TYPE(object) __typeof__(atomic_load_explicit(object, memory_order_relaxed))
+/* The type without _Atomic: that of a value, not of a place. */
+#define EXPLORE_TYPE(object) __typeof__(((void)0, *(object)))
 #define EXPLORE_RAW(value)   ((uint64_t)(uintptr_t)(value))
 #define EXPLORE_SIZE(object) ((unsigned)sizeof *(object))
 
 #define lido__load(object_, order_)                                                                \
     __extension__({                                                                                \
         EXPLORE_SITE(EXPLORE_LOAD, #object_, order_, relaxed);                                     \
-        (EXPLORE_TYPE(object_))(uintptr_t)explore_load(&site_, object_, EXPLORE_SIZE(object_));    \
+        (EXPLORE_TYPE(object_))(uintptr_t) explore_load(&site_, object_, EXPLORE_SIZE(object_));   \
     })
 #define lido__store(object_, value_, order_)                                                       \
     __extension__({                                                                                \
@@ -67,8 +33,8 @@ void explore_pause(void);
     __extension__({                                                                                \
         EXPLORE_SITE(kind_, #object_, order_, relaxed);                                            \
         EXPLORE_TYPE(object_) stored_ = (value_);                                                  \
-        (EXPLORE_TYPE(object_))(uintptr_t)explore_update(&site_, object_, EXPLORE_SIZE(object_),   \
-                                                         EXPLORE_RAW(stored_));                    \
+        (EXPLORE_TYPE(object_))(uintptr_t)                                                         \
+            explore_update(&site_, object_, EXPLORE_SIZE(object_), EXPLORE_RAW(stored_));          \
     })
 #define lido__exchange(object, value, order) EXPLORE_UPDATE(EXPLORE_EXCHANGE, object, value, order)
 #define lido__add(object, value, order)      EXPLORE_UPDATE(EXPLORE_ADD, object, value, order)
@@ -79,8 +45,8 @@ void explore_pause(void);
         __typeof__(expected_) expected_at_ = (expected_);                                          \
         EXPLORE_TYPE(object_) stored_ = (value_);                                                  \
         uint64_t raw_ = EXPLORE_RAW(*expected_at_);                                                \
-        bool done_ = explore_cas(&site_, object_, EXPLORE_SIZE(object_), &raw_,                    \
-                                 EXPLORE_RAW(stored_));                                            \
+        bool done_ =                                                                               \
+            explore_cas(&site_, object_, EXPLORE_SIZE(object_), &raw_, EXPLORE_RAW(stored_));      \
         *expected_at_ = (EXPLORE_TYPE(object_))(uintptr_t)raw_;                                    \
         done_;                                                                                     \
     })
@@ -94,14 +60,8 @@ void explore_pause(void);
 #define lido__compiler_barrier() ((void)0)
 #define lido__pause()            explore_pause()
 
-typedef struct lido__mutex {
-    uint64_t taken_by;
-} lido__mutex;
-
 #define LIDO__MUTEX_INIT                                                                           \
     { 0 }
-void explore_lock(lido__mutex *mutex);
-void explore_unlock(lido__mutex *mutex);
 static inline void lido__mutex_init(lido__mutex *mutex) {
     mutex->taken_by = 0;
 }

@@ -14,10 +14,10 @@ static const uint64_t modes[] = {LIDO_BLOCK_POOL_SLABS, LIDO_BLOCK_POOL_PASS_THR
 
 static lido_block_pool *make(uint64_t mode, uint64_t block_size, uint64_t block_limit) {
     lido_block_pool *pool = NULL;
-    CHECK_OK(lido_block_pool_create(
-        LIDO_BLOCK_POOL_OPTIONS(.name = "frames", .block_size = block_size,
-                                .block_limit = block_limit, .mode = mode),
-        &pool));
+    CHECK_OK(
+        lido_block_pool_create(LIDO_BLOCK_POOL_OPTIONS(.name = "frames", .block_size = block_size,
+                                                       .block_limit = block_limit, .mode = mode),
+                               &pool));
     return pool;
 }
 
@@ -82,7 +82,8 @@ static void a_pool_is_listed_with_name_owner_kind_and_line(void **state) {
     lido_resource seen = LIDO_RESOURCE;
     char name[] = "frames", owner[] = "video";
     CHECK_OK(lido_block_pool_create_at(
-        LIDO_BLOCK_POOL_OPTIONS(.name = name, .owner = owner, .block_size = 64), &pool, "app.py:9"));
+        LIDO_BLOCK_POOL_OPTIONS(.name = name, .owner = owner, .block_size = 64), &pool,
+        "app.py:9"));
     memset(name, 'x', sizeof name - 1);
     memset(owner, 'x', sizeof owner - 1);
     CHECK(lido_registry_next(0, &seen));
@@ -121,8 +122,7 @@ static const struct {
       .mode = LIDO_BLOCK_POOL_SLABS},
      LIDO_ERR_ARGUMENT,
      "address space"},
-    {{.block_size = 8,
-      .name = "0123456789012345678901234567890123456789012345678901234567890123"},
+    {{.block_size = 8, .name = "0123456789012345678901234567890123456789012345678901234567890123"},
      LIDO_ERR_ARGUMENT,
      "name is"},
     {{.block_size = 8, .owner = "two\nlines"}, LIDO_ERR_ARGUMENT, "owner is"},
@@ -246,7 +246,7 @@ static void check_shape(uint64_t mode, uint64_t size, uint64_t align) {
         memset(blocks[i], i + 1, size);
     }
     for (int i = 0; i < SOME; i++) {
-        for (uint64_t at = 0; at < size; at += size > 8192 ? 509 : 1)
+        for (uint64_t at = 0; at<size; at += size> 8192 ? 509 : 1)
             if (blocks[i][at] != i + 1)
                 CHECK_EQ(blocks[i][at], i + 1);
         CHECK_EQ(blocks[i][size - 1], i + 1);
@@ -374,10 +374,17 @@ static void what_is_no_block_of_this_pool_is_refused_and_harms_nothing(void **st
         lido_block_pool *pool = make(mode, 64, 0), *other = make(mode, 64, 0);
         char *block = lido_block_pool_acquire(pool), *theirs = lido_block_pool_acquire(other);
         int local = 0;
-        char *foreign[] = {block + 1,        block + 16,         block - 64,
-                           block + 63,       theirs,             (char *)&local,
-                           (char *)pool,     (char *)(uintptr_t)1, (char *)UINTPTR_MAX,
-                           (char *)&foreign, (char *)(uintptr_t)0xffff800000000000u};
+        char *foreign[] = {block + 1,
+                           block + 16,
+                           block - 64,
+                           block + 63,
+                           theirs,
+                           (char *)&local,
+                           (char *)pool,
+                           (char *)(uintptr_t)1,
+                           (char *)UINTPTR_MAX,
+                           (char *)&foreign,
+                           (char *)(uintptr_t)0xffff800000000000u};
         uint64_t count = sizeof foreign / sizeof foreign[0];
         memset(block, 7, 64);
         for (uint64_t i = 0; i < count; i++) {

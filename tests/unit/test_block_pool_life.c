@@ -58,8 +58,7 @@ static void figures_are_exact_to_the_last_block(void **state) {
     CHECK_EQ(s.existing, s.live + s.cached + s.stranded + s.idle);
     CHECK(s.existing >= 1000 && s.made == s.existing);
     CHECK(is_near(s.utilisation, 750.0 / (double)s.existing));
-    CHECK(is_near(s.byte_efficiency,
-                  64.0 * 750 / (double)(s.committed_bytes + s.overhead_bytes)));
+    CHECK(is_near(s.byte_efficiency, 64.0 * 750 / (double)(s.committed_bytes + s.overhead_bytes)));
     for (int i = 0; i < 1000; i++)
         if (i % 4)
             CHECK_OK(lido_block_pool_release(pool, blocks[i]));
@@ -332,8 +331,8 @@ struct fault {
 
 static void touch(void *context) {
     const struct fault *fault = context;
-    lido_block_pool *pool = MAKE(.block_size = fault->size, .block_align = fault->align,
-                                 .mode = LIDO_BLOCK_POOL_GUARD);
+    lido_block_pool *pool =
+        MAKE(.block_size = fault->size, .block_align = fault->align, .mode = LIDO_BLOCK_POOL_GUARD);
     volatile unsigned char *block = lido_block_pool_acquire(pool);
     CHECK(block != NULL);
     for (uint64_t i = 0; i < fault->size; i++)
@@ -350,10 +349,10 @@ static void touch(void *context) {
 
 static void a_guarded_block_faults_on_overrun_and_on_late_use(void **state) {
     (void)state;
-    struct fault faults[] = {{64, 16, 64, false, false},    {64, 16, 64, false, true},
+    struct fault faults[] = {{64, 16, 64, false, false},       {64, 16, 64, false, true},
                              {4096, 4096, 4096, false, false}, {5000, 8, 5000, false, false},
-                             {1, 1, 1, false, true},        {64, 16, 0, true, true},
-                             {64, 16, 63, true, false},     {9000, 4096, 0, true, false}};
+                             {1, 1, 1, false, true},           {64, 16, 0, true, true},
+                             {64, 16, 63, true, false},        {9000, 4096, 0, true, false}};
     for (size_t i = 0; i < sizeof faults / sizeof faults[0]; i++)
         CHECK(check_faulted(check_child(touch, &faults[i])));
     struct fault fine = {64, 16, 63, false, false};

@@ -17,7 +17,8 @@ static const struct {
     const char *part;
 } refusals[] = {
     {{.create = create_nothing}, LIDO_ERR_ARGUMENT, "object_limit is 0"},
-    {{.create = create_nothing, .object_limit = 1048577}, LIDO_ERR_ARGUMENT,
+    {{.create = create_nothing, .object_limit = 1048577},
+     LIDO_ERR_ARGUMENT,
      "object_limit is 1048577"},
     {{.create = create_nothing, .object_limit = UINT64_MAX}, LIDO_ERR_ARGUMENT, "object_limit"},
     {{.object_limit = 1}, LIDO_ERR_ARGUMENT, "create"},
@@ -55,8 +56,7 @@ static void options_of_newer_programs_are_understood(void **state) {
     struct {
         lido_object_pool_options known;
         uint64_t news;
-    } newer = {
-        .known = {.struct_size = sizeof newer, .object_limit = 1, .create = create_nothing}};
+    } newer = {.known = {.struct_size = sizeof newer, .object_limit = 1, .create = create_nothing}};
     CHECK_OK(lido_object_pool_create(&newer.known, &pool));
     CHECK_OK(lido_object_pool_destroy(pool));
     newer.news = 1;
@@ -231,8 +231,8 @@ static void a_wait_that_nobody_ends_ends_at_its_deadline(void **state) {
                 "parsers");
     CHECK_EQ(lido_now_ns(), start_ns + LIDO_SECONDS(3));
     check__time.spurious_every = 3;
-    CHECK_FAILS(lido_object_pool_acquire_until(pool, lido_now_ns() + 77, &extra),
-                LIDO_ERR_TIMEOUT, "parsers");
+    CHECK_FAILS(lido_object_pool_acquire_until(pool, lido_now_ns() + 77, &extra), LIDO_ERR_TIMEOUT,
+                "parsers");
     CHECK_EQ(lido_now_ns(), start_ns + LIDO_SECONDS(3) + 77);
     CHECK_FAILS(lido_object_pool_acquire_until(pool, 1, &extra), LIDO_ERR_TIMEOUT, "parsers");
     lido_object_pool_stats s = object_stats(pool);
@@ -284,8 +284,7 @@ static void an_object_that_validate_refuses_is_ended_and_the_next_one_taken(void
     factory_end(&factory);
 }
 
-static void when_validate_and_create_both_fail_the_acquire_fails_and_nothing_is_lost(
-    void **state) {
+static void when_validate_and_create_both_fail_the_acquire_fails_and_nothing_is_lost(void **state) {
     (void)state;
     lido_lease lease;
     struct factory factory = factory_start();
@@ -532,7 +531,7 @@ static void holders_are_listed_with_object_line_thread_and_age(void **state) {
     (void)state;
     lido_lease leases[10];
     lido_object_pool_holder h = LIDO_OBJECT_POOL_HOLDER;
-    char sites[10][16];
+    char sites[10][24];
     int seen = 0;
     struct factory factory = factory_start();
     lido_object_pool *pool = pool_of(&factory, 16);
@@ -639,8 +638,7 @@ static void a_limit_out_of_range_is_refused(void **state) {
     CHECK_FAILS(lido_object_pool_set_object_limit(pool, 0), LIDO_ERR_ARGUMENT, "object_limit is 0");
     CHECK_FAILS(lido_object_pool_set_object_limit(pool, 1048577), LIDO_ERR_ARGUMENT, "1048576");
     check_arm(1, true);
-    CHECK_FAILS(lido_object_pool_set_object_limit(pool, 1048576), LIDO_ERR_NO_MEMORY, "parsers");
-    CHECK_OK(lido_object_pool_set_object_limit(pool, 1));
+    CHECK_OK(lido_object_pool_set_object_limit(pool, 1)); /* changing it needs no memory */
     check_disarm();
     CHECK_OK(lido_object_pool_set_object_limit(pool, 1048576));
     CHECK_OK(lido_object_pool_destroy(pool));
@@ -669,31 +667,32 @@ static void trim_ends_idle_objects_down_to_a_count(void **state) {
     factory_end(&factory);
 }
 
-CHECK_MAIN(
-    TEST(a_wrong_option_is_refused_by_name_and_value),
-    TEST(options_without_struct_size_or_without_options_are_refused),
-    TEST(options_of_newer_programs_are_understood), TEST(options_of_older_programs_are_understood),
-    TEST(a_pool_is_listed_and_starts_without_objects), TEST(prepare_builds_up_to_a_count),
-    TEST(prepare_that_fails_keeps_what_it_built),
-    TEST(an_object_is_built_once_and_handed_out_again),
-    TEST(validate_and_reset_and_destroy_are_optional), TEST(no_more_objects_than_the_limit_are_out),
-    TEST(a_refused_acquire_names_where_most_objects_are),
-    TEST(a_wait_that_nobody_ends_ends_at_its_deadline),
-    TEST(an_acquire_whose_create_fails_says_the_code_and_the_limit_stays_whole),
-    TEST(an_object_that_validate_refuses_is_ended_and_the_next_one_taken),
-    TEST(when_validate_and_create_both_fail_the_acquire_fails_and_nothing_is_lost),
-    TEST(an_object_that_reset_refuses_is_ended_and_release_is_fine),
-    TEST(a_failed_callback_and_a_refused_release_are_told_to_the_log),
-    TEST(a_lease_without_an_object_does_nothing),
-    TEST(a_lease_released_twice_is_refused_and_changes_nothing),
-    TEST(a_stale_lease_is_refused_though_its_object_is_out_again),
-    TEST(a_lease_of_another_pool_is_refused), TEST(an_invented_lease_is_refused),
-    TEST(a_discarded_object_is_never_handed_out_again),
-    TEST(release_and_discard_ask_for_no_memory), TEST(destroying_nothing_is_fine),
-    TEST(a_pool_with_leases_out_is_not_destroyed_and_names_who_has_them),
-    TEST(a_closed_pool_takes_no_new_users_but_takes_leases_back),
-    TEST(holders_are_listed_with_object_line_thread_and_age),
-    TEST(figures_reach_as_far_as_the_reader_asks), TEST(overhead_told_is_memory_held),
-    TEST(a_lowered_limit_ends_idle_objects_now_and_others_when_they_come_back),
-    TEST(a_raised_limit_keeps_leases_and_objects), TEST(a_limit_out_of_range_is_refused),
-    TEST(trim_ends_idle_objects_down_to_a_count))
+CHECK_MAIN(TEST(a_wrong_option_is_refused_by_name_and_value),
+           TEST(options_without_struct_size_or_without_options_are_refused),
+           TEST(options_of_newer_programs_are_understood),
+           TEST(options_of_older_programs_are_understood),
+           TEST(a_pool_is_listed_and_starts_without_objects), TEST(prepare_builds_up_to_a_count),
+           TEST(prepare_that_fails_keeps_what_it_built),
+           TEST(an_object_is_built_once_and_handed_out_again),
+           TEST(validate_and_reset_and_destroy_are_optional),
+           TEST(no_more_objects_than_the_limit_are_out),
+           TEST(a_refused_acquire_names_where_most_objects_are),
+           TEST(a_wait_that_nobody_ends_ends_at_its_deadline),
+           TEST(an_acquire_whose_create_fails_says_the_code_and_the_limit_stays_whole),
+           TEST(an_object_that_validate_refuses_is_ended_and_the_next_one_taken),
+           TEST(when_validate_and_create_both_fail_the_acquire_fails_and_nothing_is_lost),
+           TEST(an_object_that_reset_refuses_is_ended_and_release_is_fine),
+           TEST(a_failed_callback_and_a_refused_release_are_told_to_the_log),
+           TEST(a_lease_without_an_object_does_nothing),
+           TEST(a_lease_released_twice_is_refused_and_changes_nothing),
+           TEST(a_stale_lease_is_refused_though_its_object_is_out_again),
+           TEST(a_lease_of_another_pool_is_refused), TEST(an_invented_lease_is_refused),
+           TEST(a_discarded_object_is_never_handed_out_again),
+           TEST(release_and_discard_ask_for_no_memory), TEST(destroying_nothing_is_fine),
+           TEST(a_pool_with_leases_out_is_not_destroyed_and_names_who_has_them),
+           TEST(a_closed_pool_takes_no_new_users_but_takes_leases_back),
+           TEST(holders_are_listed_with_object_line_thread_and_age),
+           TEST(figures_reach_as_far_as_the_reader_asks), TEST(overhead_told_is_memory_held),
+           TEST(a_lowered_limit_ends_idle_objects_now_and_others_when_they_come_back),
+           TEST(a_raised_limit_keeps_leases_and_objects), TEST(a_limit_out_of_range_is_refused),
+           TEST(trim_ends_idle_objects_down_to_a_count))

@@ -65,7 +65,10 @@ static void a_name_that_would_garble_a_log_is_refused(void **state) {
                 "control characters");
     CHECK_FAILS(lido__resource_name(&thing, &kind, "x", "two\tfields"), LIDO_ERR_ARGUMENT, "owner");
     CHECK_FAILS(lido__resource_name(&thing, &kind, "del\177", NULL), LIDO_ERR_ARGUMENT, "name");
-    CHECK_OK(lido__resource_name(&thing, &kind, "gr\xc3\xb6\xc3\x9f" "e \"1\"", "\xe2\x82\xac"));
+    CHECK_OK(lido__resource_name(&thing, &kind,
+                                 "gr\xc3\xb6\xc3\x9f"
+                                 "e \"1\"",
+                                 "\xe2\x82\xac"));
 }
 
 static void one_name_may_be_there_twice(void **state) {
@@ -289,5 +292,5 @@ CHECK_MAIN(TEST(a_resource_without_names_is_unnamed_and_the_applications),
            TEST(old_and_new_readers_get_what_they_know), TEST(ids_grow_and_are_never_used_again),
            TEST(any_order_of_entering_and_leaving_is_listed_rightly),
            TEST(what_stays_is_seen_exactly_once_while_others_come_and_go),
-           TEST(without_memory_a_resource_is_not_listed_and_says_so),
-           TEST(leaving_needs_no_memory), TEST(fork_reaches_every_resource_once_on_each_side))
+           TEST(without_memory_a_resource_is_not_listed_and_says_so), TEST(leaving_needs_no_memory),
+           TEST(fork_reaches_every_resource_once_on_each_side))

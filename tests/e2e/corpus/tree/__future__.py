@@ -1,0 +1,6 @@
+def annotations():  # @d
+    pass
+
+
+def from_the_top():
+    pass

@@ -1,0 +1,3 @@
+x = 1
+# coding: koi8-r
+y = x

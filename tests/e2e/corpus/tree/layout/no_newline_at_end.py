@@ -1,0 +1,10 @@
+def bom_second(x):
+  if x == "bom one":
+         return "bom two"
+  x("bom three", \
+"bom four")
+    
+
+  return (x
+
+)

@@ -1,0 +1,2 @@
+class Delta:  # @d
+    pass

@@ -1,0 +1,1 @@
+def in_folder(x): return x == "bom one"

@@ -1,0 +1,2 @@
+class SubTop:  # @d1
+    pass

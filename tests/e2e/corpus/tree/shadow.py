@@ -1,0 +1,2 @@
+def in_file():  # @d
+    pass

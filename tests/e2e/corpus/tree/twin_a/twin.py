@@ -1,0 +1,9 @@
+from twin import Both as Myself
+
+
+def Both():  # @d
+    pass
+
+
+def only_first():
+    pass

@@ -1,0 +1,2 @@
+from twin import Both  # @yes
+from twin import only_second

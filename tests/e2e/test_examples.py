@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The examples do what they say. LIDO_BUILD names the build folder."""
+import os
+import pathlib
+import re
+import subprocess
+import unittest
+
+EXAMPLES = pathlib.Path(os.environ.get("LIDO_BUILD", "build/dev"), "examples")
+
+
+def run(name, *arguments, **options):
+    return subprocess.run(
+        [EXAMPLES / name, *arguments], capture_output=True, text=True, timeout=120, check=False, **options
+    )
+
+
+class Simulation(unittest.TestCase):
+    def checksums(self, done):
+        return re.findall(r"step +(\d+)  checksum ([0-9a-f]{16})", done.stdout)
+
+    def test_the_pool_changes_nothing_in_the_result(self):
+        with_pool, without = run("simulation"), run("simulation", "--no-pool")
+        self.assertEqual((with_pool.returncode, without.returncode), (0, 0), with_pool.stderr + without.stderr)
+        seen = self.checksums(with_pool)
+        self.assertEqual(seen, self.checksums(without))
+        self.assertEqual([int(step) for step, _ in seen], list(range(1000, 10001, 1000)))
+        self.assertEqual(len({checksum for _, checksum in seen}), 10, "the heater is switched: no state repeats")
+
+    def test_every_health_check_sees_fifty_buffers(self):
+        done = run("simulation", "3000")
+        self.assertEqual(done.stdout.count("  50 buffers out"), 3)
+        self.assertEqual(len(re.findall("  healthy$", done.stdout, re.M)), 3)
+        self.assertNotIn("NOT", done.stdout)
+
+
+class BlockPool(unittest.TestCase):
+    def test_lines_come_back_in_reverse_in_groups_of_64(self):
+        lines = [f"line {n}\n" for n in range(200)]
+        done = run("block_pool", input="".join(lines))
+        groups = [lines[at : at + 64] for at in range(0, 200, 64)]
+        self.assertEqual(done.stdout, "".join(line for group in groups for line in reversed(group)))
+        self.assertEqual(done.stderr, "201 buffers served by 64, refused 3 times\n")
+        self.assertEqual(done.returncode, 0)
+
+    def test_no_input_is_no_output(self):
+        done = run("block_pool", input="")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+
+
+class ObjectPool(unittest.TestCase):
+    def test_four_threads_find_what_python_finds(self):
+        expected = sum(1 for n in range(10000) if re.fullmatch("(1|2)*7", str(n)))
+        done = run("object_pool")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(done.stdout, "".join(f"thread {t}: {expected} matches\n" for t in range(4)))
+
+
+if __name__ == "__main__":
+    unittest.main()

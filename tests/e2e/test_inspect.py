@@ -1,0 +1,469 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""How `lido run inspect` behaves: whatever lies in its way, whatever it is asked, and when it is interrupted.
+
+What it finds is the matter of test_inspect_oracle.py; here findings are only held against each other.
+"""
+import ctypes
+import errno
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+import unittest
+
+import inspect_run
+
+CORPUS = os.path.join(inspect_run.HERE, "corpus", "tree")
+PACKAGES = ("asyncio", "concurrent", "email", "html", "http", "importlib", "json", "logging", "multiprocessing",
+            "unittest", "xml")
+NOBODY = 65534
+figures = {"runs": 0, "findings compared": 0}
+
+
+class InspectCase(unittest.TestCase):
+    """A folder for each test, and the calls that all of them need."""
+
+    def setUp(self):
+        self.folder = tempfile.mkdtemp(prefix="lido-inspect-")
+        self.addCleanup(shutil.rmtree, self.folder)
+        self.root = os.path.join(self.folder, "tree")
+        os.mkdir(self.root)
+
+    def write(self, name, data=b"x = 1\n"):
+        path = os.path.join(self.root, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as stream:
+            stream.write(data)
+        return path
+
+    def inspect(self, *arguments, root=None, status=0, **more):
+        figures["runs"] += 1
+        done = inspect_run.run_into(self.folder, root or self.root, *arguments, **more)
+        self.assertEqual(done.status, status, done.err)
+        return done
+
+    def same(self, one, other):
+        self.assertEqual(one.files, other.files)
+        self.assertEqual(sorted(one.findings), sorted(other.findings))
+        figures["findings compared"] += len(one.findings)
+
+    def refused(self, *arguments, status=2, **more):
+        """Runs with arguments that must be refused; returns the one line that says why."""
+        figures["runs"] += 1
+        done = inspect_run.run(*arguments, **more)
+        self.assertEqual(done.returncode, status, (done.stdout, done.stderr))
+        self.assertNotEqual(done.stderr.strip(), "")
+        return done.stderr
+
+
+class SameFindings(InspectCase):
+    """What was asked for does not depend on how the work was done."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.tree = tempfile.mkdtemp(prefix="lido-inspect-tree-")
+        cls.addClassCleanup(shutil.rmtree, cls.tree)
+        shutil.copytree(CORPUS, os.path.join(cls.tree, "corpus"))
+        library = sysconfig.get_path("stdlib")
+        for package in PACKAGES:
+            shutil.copytree(os.path.join(library, package), os.path.join(cls.tree, package),
+                            ignore=shutil.ignore_patterns("__pycache__", "test", "tests"))
+
+    def test_threads_and_pooling(self):
+        first = self.inspect("--threads", "1", root=self.tree)
+        self.assertGreater(len(first.findings), 500)
+        self.assertEqual(first.report["threads"], 1)
+        for arguments in (["--threads", "2"], ["--threads", "4"], ["--threads", "8"], [],
+                          ["--threads", "1", "--no-pool"], ["--threads", "4", "--no-pool"]):
+            with self.subTest(arguments=arguments):
+                other = self.inspect(*arguments, root=self.tree)
+                self.same(first, other)
+                if "--threads" in arguments:
+                    self.assertEqual(other.report["threads"], int(arguments[1]))
+
+    def test_database_is_replaced(self):
+        """A second run into the same file leaves what the second run found."""
+        database = os.path.join(self.folder, "again.db")
+        self.write("one.py", b"def f(x): return x == 'same'\ndef g(x): return x == 'same'\n")
+        for _ in range(2):
+            done = inspect_run.run(self.root, "--db", database)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            files, findings = inspect_run.read_database(database)
+            self.assertEqual((len(files), len(findings)), (1, 1))
+
+    def test_kinds(self):
+        whole = self.inspect(root=self.tree)
+        self.assertEqual(set(whole.report["findings"]), set(inspect_run.KINDS))
+        for kinds in (["name"], ["position", "value"], list(inspect_run.KINDS[1:])):
+            with self.subTest(kinds=kinds):
+                some = self.inspect("--kinds", ",".join(kinds), root=self.tree)
+                self.assertEqual(sorted(some.findings), sorted(f for f in whole.findings if f.kind in kinds))
+                self.assertGreater(len(some.findings), 0)
+                self.assertEqual(some.files, whole.files)
+                self.assertEqual(some.report["findings"], {k: whole.report["findings"][k] for k in kinds})
+                figures["findings compared"] += len(some.findings)
+
+    def test_through_a_link(self):
+        link = os.path.join(self.folder, "link")
+        os.symlink(self.tree, link)
+        self.same(self.inspect(root=self.tree), self.inspect(root=link))
+        self.same(self.inspect(root=self.tree), self.inspect(root=self.tree + "//"))
+
+
+class InTheWay(InspectCase):
+    """Nothing in a tree is fatal, and nothing is passed over silently."""
+
+    def reasons(self, done):
+        reported = {entry["path"]: entry["reason"] for entry in done.report["failed"]}
+        stored = {path: reason for path, (_, reason) in done.files.items() if reason is not None}
+        self.assertEqual(reported, stored)
+        return stored
+
+    def test_everything_at_once(self):
+        self.write("good.py", b"def f(x): return x == 'same'\ndef g(x): return x == 'same'\n")
+        self.write("empty.py", b"")
+        self.write("bad/not_utf8.py", b"x = '\xff'\n")
+        self.write("bad/cut_utf8.py", b"x = 1 # \xe2\x82")
+        self.write("bad/surrogate.py", b"x = '\xed\xa0\x80'\n")
+        self.write("bad/overlong.py", b"x = '\xc0\xaf'\n")
+        self.write("bad/syntax.py", b"x = 1\ny = 2\ndef f(:\n    pass\n")
+        self.write("bad/latin.py", b"# coding: latin-1\nx = '\xe4'\n")
+        os.mkfifo(os.path.join(self.root, "bad", "fifo.py"))
+        listener = socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        listener.bind(os.path.join(self.root, "bad", "socket.py"))
+        with open(os.path.join(self.root, "bad", "big.py"), "wb") as stream:
+            stream.truncate(1 << 30)
+        os.symlink("good.py", os.path.join(self.root, "linked.py"))
+        os.symlink("nowhere", os.path.join(self.root, "dangling.py"))
+        os.symlink("..", os.path.join(self.root, "bad", "loop"))
+        os.symlink(".", os.path.join(self.root, "loop.py"))
+        done = self.inspect("--threads", "2")
+        self.assertEqual(self.reasons(done), {
+            "bad/not_utf8.py": "not valid UTF-8", "bad/cut_utf8.py": "not valid UTF-8",
+            "bad/surrogate.py": "not valid UTF-8", "bad/overlong.py": "not valid UTF-8",
+            "bad/syntax.py": "syntax error at line 3", "bad/latin.py": "encoding latin-1",
+            "bad/fifo.py": "not a regular file", "bad/socket.py": "not a regular file", "bad/big.py": "too large"})
+        self.assertEqual(done.report["files"], 11)
+        self.assertEqual(done.files["empty.py"], (0, None))
+        self.assertEqual(done.files["bad/big.py"], (1 << 30, "too large"))
+        self.assertEqual([finding.key for finding in done.findings], ["'same'"])
+        self.assertLess(done.report["peak_rss_bytes"], 200 << 20)
+
+    def test_unreadable(self):
+        """As root everything is readable: the command runs as nobody then."""
+        path = self.write("secret.py")
+        os.makedirs(os.path.join(self.root, "closed"))
+        self.write("closed/inside.py")
+        self.write("open.py")
+        os.chmod(path, 0)
+        closed = os.path.join(self.root, "closed")
+        os.chmod(closed, 0)
+        self.addCleanup(os.chmod, closed, 0o755)
+        more = {}
+        if os.geteuid() == 0:
+            more = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+            os.chmod(self.folder, 0o777)
+            if subprocess.run([inspect_run.command(), "run", "inspect", "--help"], capture_output=True, check=False,
+                              **self.may_start(more)).returncode:
+                self.skipTest("the command lies where nobody else may run it")
+        done = self.inspect(**more)
+        reasons = self.reasons(done)
+        self.assertEqual(reasons.pop("secret.py"), os.strerror(errno.EACCES))
+        self.assertEqual(reasons, {"closed": os.strerror(errno.EACCES)})
+        self.assertIsNone(done.files["open.py"][1])
+
+    @staticmethod
+    def may_start(more):
+        try:
+            subprocess.run([inspect_run.command(), "--help"], capture_output=True, check=False, **more)
+        except PermissionError:
+            raise unittest.SkipTest("the command lies where nobody else may run it") from None
+        return more
+
+    def test_vanishing(self):
+        """Largest files come first: while the one thread is at the large one, all others go."""
+        self.write("large.py", b"def f(x):\n    return g(x)[x.y] + (x, x, x)\n\n" * 400000)
+        small = [self.write(f"small_{number}.py") for number in range(200)]
+        process = self.start_and_stop_at_work(["--threads", "1"])
+        for path in small:
+            os.remove(path)
+        os.kill(process.pid, signal.SIGCONT)
+        _, error = process.communicate(timeout=inspect_run.TIMEOUT_S)
+        self.assertEqual(process.returncode, 0, error)
+        files, _ = inspect_run.read_database(os.path.join(self.folder, "inspect.db"))
+        self.assertEqual({reason for _, reason in files.values()}, {None, "vanished"})
+        self.assertEqual(sum(reason == "vanished" for _, reason in files.values()), len(small))
+
+    def start_and_stop_at_work(self, arguments):
+        """A run that was stopped (SIGSTOP) when it had used a third of a second of CPU time: listing is over then."""
+        figures["runs"] += 1
+        process = subprocess.Popen(
+            [inspect_run.command(), "run", "inspect", self.root, "--db", os.path.join(self.folder, "inspect.db"),
+             "--json", os.path.join(self.folder, "inspect.json"), *arguments],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(end, process)
+        while process.poll() is None and cpu_seconds(process.pid) < 0.33:
+            time.sleep(0.002)
+        self.assertIsNone(process.returncode, "it was done before it could be stopped: the tree is too small")
+        os.kill(process.pid, signal.SIGSTOP)
+        return process
+
+    def test_empty_folder(self):
+        done = self.inspect()
+        self.assertEqual((done.files, done.findings, done.report["files"], done.report["bytes"]), ({}, [], 0, 0))
+
+    def test_odd_file_names(self):
+        names = ["with space.py", "new\nline.py", "quote'\"\\.py", "ünï.py", ".py", "tab\t.py", "-dash.py", "%s%n.py"]
+        for name in names:
+            self.write(name, b"def f(x): return x == 'same'\n")
+        done = self.inspect()
+        self.assertEqual(set(done.files), set(names))
+        self.assertEqual([len(finding.places) for finding in done.findings], [len(names)])
+
+    def test_file_name_that_is_not_utf8(self):
+        path = os.path.join(os.fsencode(self.root), b"\xff\xfe.py")
+        with open(path, "wb") as stream:
+            stream.write(b"def f(:\n")
+        done = self.inspect()
+        self.assertEqual(len(done.files), 1)
+        self.assertEqual(len(done.report["failed"]), 1)
+
+    def test_deep_nesting(self):
+        """However deep a file is nested, the run goes on: deep trees must not end on a small thread's stack."""
+        self.write("deep_parens.py", b"x = " + b"(" * 20000 + b"1" + b")" * 20000 + b"\n")
+        self.write("deep_minus.py", b"x = " + b"-" * 50000 + b"1\n")
+        self.write("deep_attributes.py", b"def f(x):\n    return x" + b".a" * 50000 + b"\n")
+        self.write("deep_binary.py", b"def f(x):\n    return x" + b" | a" * 50000 + b"\n")
+        self.write("deep_annotation.py", b"def f(x: " + b"A[" * 20000 + b"B" + b"]" * 20000 + b"): pass\n")
+        self.write("deep_except.py", b"def f(x):\n  try: pass\n  except " + b"(" * 20000 + b"A" + b")" * 20000 + b": pass\n")
+        self.write("deep_calls.py", b"def f(x):\n    return x" + b"(1)" * 20000 + b"\n")
+        self.write("deep_chain.py", b"a = " * 20000 + b"1\n")
+        self.write("good.py", b"def f(x): return x == 'same'\ndef g(x): return x == 'same'\n")
+        done = self.inspect("--threads", "2")
+        self.assertEqual(len(done.files), 9)
+        self.assertIn("'same'", [finding.key for finding in done.findings])
+
+
+class Usage(InspectCase):
+    """Options, reports and exit statuses."""
+
+    def test_help(self):
+        done = inspect_run.run("--help")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for option in ("--db", "--json", "--threads", "--kinds", "--rules", "--no-pool", "--no-progress", "--help"):
+            self.assertIn(option, done.stdout)
+        self.assertNotIn("\x1b", done.stdout)
+
+    def test_wrong_usage(self):
+        missing = os.path.join(self.folder, "nothing_here")
+        file = self.write("file.py")
+        for arguments, named in (([missing], missing), ([file], file), ([self.root, "--no-such"], "--no-such"),
+                                 ([self.root, "--kinds", "name,nonsense"], "nonsense"),
+                                 ([self.root, "--kinds", ""], "--kinds"),
+                                 ([self.root, "--threads", "0"], "0"), ([self.root, "--threads", "-1"], "-1"),
+                                 ([self.root, "--threads", "2x"], "2x"), ([self.root, "--threads"], "--threads"),
+                                 ([self.root, self.root], self.root),
+                                 ([self.root, "--rules", missing], missing)):
+            with self.subTest(arguments=arguments):
+                self.assertIn(named, self.refused(*arguments))
+
+    def test_unwritable(self):
+        self.write("good.py")
+        nowhere = os.path.join(self.folder, "no", "such", "folder")
+        for arguments, reason in ((["--db", nowhere + ".db"], "unable to open|No such file"),
+                                  (["--json", nowhere + ".json"], "No such file"),
+                                  (["--db", self.root], "unable to open|directory"),
+                                  (["--json", self.root], "directory")):
+            with self.subTest(arguments=arguments):
+                said = self.refused(self.root, *arguments, status=1)
+                self.assertIn(arguments[1], said)
+                self.assertRegex(said, reason)
+
+    def test_database_that_is_none(self):
+        """A file that is no database is not overwritten."""
+        self.write("good.py")
+        other = os.path.join(self.folder, "letter.txt")
+        with open(other, "w", encoding="utf-8") as stream:
+            stream.write("Dear reader,\n" * 1000)
+        self.assertIn(other, self.refused(self.root, "--db", other, status=1))
+        with open(other, encoding="utf-8") as stream:
+            self.assertEqual(stream.read(), "Dear reader,\n" * 1000)
+
+    def test_full_disk(self):
+        for number in range(40):
+            text = "".join(f"def f{i}(x): return x == 'literal number {i} of many'\n" for i in range(200))
+            self.write(f"file_{number}.py", text.encode())
+        small = os.path.join(self.folder, "small")
+        os.mkdir(small)
+        if os.geteuid() != 0 or not mount_small(small):
+            self.skipTest("mounting a small tmpfs takes root and CAP_SYS_ADMIN")
+        self.addCleanup(unmount, small)
+        database = os.path.join(small, "inspect.db")
+        said = self.refused(self.root, "--db", database, "--no-progress", status=1)
+        self.assertIn(database, said)
+        self.assertRegex(said, "full|No space left")
+
+    def test_full_json(self):
+        self.write("good.py")
+        said = self.refused(self.root, "--json", "/dev/full", status=1)
+        self.assertIn("/dev/full", said)
+        self.assertIn(os.strerror(errno.ENOSPC), said)
+
+    def test_closed_output(self):
+        """A reader that goes away (`lido ... | head -1`) is an error, not a crash."""
+        self.write("good.py")
+        reader, writer = os.pipe()
+        os.close(reader)
+        with os.fdopen(writer, "wb") as broken:
+            done = subprocess.run([inspect_run.command(), "run", "inspect", self.root], stdin=subprocess.DEVNULL,
+                                  stdout=broken, stderr=subprocess.PIPE, check=False)
+        self.assertIn(done.returncode, (1, 128 + signal.SIGPIPE, -signal.SIGPIPE))
+
+    def test_json(self):
+        self.write("good.py", b"def f(x): return x == 'same'\ndef g(x): return x == 'same'\n")
+        self.write("bad.py", b"def f(:\n")
+        report = self.inspect("--threads", "2").report
+        self.assertEqual(list(report), ["files", "bytes", "failed", "findings", "threads", "wall_s", "cpu_s",
+                                        "peak_rss_bytes", "detectors", "allocations"])
+        self.assertEqual((report["files"], report["bytes"], report["threads"]), (2, 66, 2))
+        self.assertEqual(report["failed"], [{"path": "bad.py", "reason": "syntax error at line 1"}])
+        self.assertEqual(report["findings"], {kind: int(kind == "meaning") for kind in inspect_run.KINDS})
+        for key, kinds in (("wall_s", float), ("cpu_s", float), ("peak_rss_bytes", int)):
+            self.assertIs(type(report[key]), kinds, key)
+            self.assertGreater(report[key], 0, key)
+        self.assertEqual({key: type(value) for key, value in report["detectors"].items()},
+                         {"created": int, "peak_in_use": int, "waits": int})
+        self.assertEqual({key: type(value) for key, value in report["allocations"].items()},
+                         {"served": int, "system": int})
+        self.assertGreaterEqual(report["detectors"]["created"], report["detectors"]["peak_in_use"])
+        self.assertGreaterEqual(report["detectors"]["peak_in_use"], 1)
+        self.assertGreater(report["allocations"]["served"], 0)
+
+    def test_detectors_are_pooled(self):
+        for number in range(60):
+            self.write(f"file_{number}.py", b"def f(x): return x == 'same'\n")
+        pooled = self.inspect("--threads", "2").report
+        apart = self.inspect("--threads", "2", "--no-pool").report
+        self.assertLessEqual(pooled["detectors"]["created"], 2 * len(inspect_run.KINDS))
+        self.assertGreaterEqual(apart["detectors"]["created"], 60)
+        self.assertGreater(apart["allocations"]["system"], pooled["allocations"]["system"])
+
+    def test_progress(self):
+        for number in range(300):
+            self.write(f"file_{number}.py", b"def f(x): return x == 'same'\n" * 200)
+        loud = self.inspect()
+        self.assertNotIn("\x1b", loud.out + loud.err)
+        self.assertNotIn("\r", loud.out + loud.err)
+        self.assertRegex(loud.err, r"\d")
+        for line in loud.err.splitlines():
+            self.assertLess(len(line), 200)
+        quiet = self.inspect("--no-progress")
+        self.assertEqual(quiet.err, "")
+        self.assertNotEqual(quiet.out, "")
+        self.assertRegex(quiet.out, r"\b300\b")
+
+    def test_summary_names_what_failed(self):
+        self.write("good.py")
+        self.write("folder/bad.py", b"def f(:\n")
+        done = self.inspect("--no-progress")
+        self.assertIn("folder/bad.py", done.out)
+        self.assertIn("syntax error at line 1", done.out)
+
+
+class Interrupted(InspectCase):
+    """Ctrl-C leaves a database that says exactly what was done."""
+
+    def test_sigint(self):
+        text = "".join(f"def f{i}(x, a, b, c): return x == 'literal {i}' or f{i}(1, 2, 3, {i})\n" for i in range(300))
+        for number in range(3000):
+            self.write(f"package_{number % 10}/file_{number}.py", f"# {number}\n{text}".encode())
+        for threads in ("1", "4"):
+            with self.subTest(threads=threads):
+                self.interrupt(threads)
+
+    def interrupt(self, threads):
+        process = InTheWay.start_and_stop_at_work(self, ["--threads", threads, "--no-progress"])
+        process.send_signal(signal.SIGINT)
+        os.kill(process.pid, signal.SIGCONT)
+        out, error = process.communicate(timeout=inspect_run.TIMEOUT_S)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertIn("interrupted", out.lower())
+        files, findings = inspect_run.read_database(os.path.join(self.folder, "inspect.db"))
+        done = {path for path, (_, reason) in files.items() if reason is None}
+        self.assertGreater(len(done), 0)
+        self.assertLess(len(done), 3000)
+        self.assertLessEqual({reason for _, reason in files.values()}, {None, "interrupted"})
+        with open(os.path.join(self.folder, "inspect.json"), encoding="utf-8") as stream:
+            report = json.load(stream)
+        self.assertEqual(sum(report["findings"].values()), len(findings))
+        part = os.path.join(self.folder, "part" + threads)
+        for path in done:
+            os.makedirs(os.path.dirname(os.path.join(part, path)), exist_ok=True)
+            os.link(os.path.join(self.root, path), os.path.join(part, path))
+        whole = self.inspect(root=part)
+        self.assertEqual(set(whole.files), done)
+        self.assertEqual(sorted(whole.findings), sorted(findings))
+        self.assertGreater(len(findings), 0)
+        figures["findings compared"] += len(findings)
+
+    def test_sigint_at_once(self):
+        """Whenever it comes, from before the first file to behind the last: 130 or 0, and a whole database or none."""
+        for number in range(50):
+            self.write(f"file_{number}.py", b"def f(x): return x == 'same'\n" * 50)
+        for delay_ms in range(0, 60, 4):
+            database = os.path.join(self.folder, f"{delay_ms}.db")
+            process = subprocess.Popen([inspect_run.command(), "run", "inspect", self.root, "--db", database],
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+            self.addCleanup(end, process)
+            time.sleep(delay_ms / 1000)
+            process.send_signal(signal.SIGINT)
+            _, error = process.communicate(timeout=inspect_run.TIMEOUT_S)
+            figures["runs"] += 1
+            self.assertIn(process.returncode, (0, 130, -signal.SIGINT), error)
+            if process.returncode != -signal.SIGINT:
+                inspect_run.read_database(database)
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stream:
+        fields = stream.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def end(process):
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for stream in (process.stdout, process.stderr):
+        stream.close()
+
+
+def mount_small(path):
+    libc = ctypes.CDLL(None, use_errno=True)
+    return libc.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, b"size=256k") == 0
+
+
+def unmount(path):
+    ctypes.CDLL(None, use_errno=True).umount2(os.fsencode(path), 2)
+
+
+def main():
+    program = unittest.main(exit=False, verbosity=1)
+    for test, reason in program.result.skipped:
+        print(f"skipped: {test}: {reason}")
+    print(f"inspect: {program.result.testsRun} tests, {figures['runs']} runs of the command, "
+          f"{figures['findings compared']} findings compared")
+    return 0 if program.result.wasSuccessful() and figures["runs"] else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
