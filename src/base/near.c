@@ -7,28 +7,38 @@
 
 lido__mutex lido__near_lock = LIDO__MUTEX_INIT;
 
+static void free_all(struct lido__near *near) {
+    while (near) {
+        struct lido__near *next = near->next;
+        lido__sys.free(near);
+        near = next;
+    }
+}
+
 struct lido__near *lido__near_find(uint64_t id, const void *owner) {
     struct lido__near **chain = &lido__thread_self->near[id % LIDO__NEAR_CHAINS];
-    struct lido__near **at = chain;
-    if (!lido__thread_is_known())
+    struct lido__near *ended = NULL, *found = NULL;
+    if (lido__load(&(*chain)->owner, relaxed) == owner) /* only this thread hangs it there */
+        return *chain;
+    if (*chain == &lido__near_none)
         return NULL;
-    while (*at != &lido__near_none) {
+    lido__lock(&lido__near_lock);
+    for (struct lido__near **at = chain; *at != &lido__near_none && !found;) {
         struct lido__near *near = *at;
-        /* Acquire: pairs with the release in forget; whoever ended the resource is done here. */
-        const void *seen = lido__load(&near->owner, acquire);
+        const void *seen = lido__load(&near->owner, relaxed); /* changes under this lock */
         if (seen && seen != owner) {
             at = &near->next;
             continue;
         }
         *at = near->next;
-        if (seen) {
-            near->next = *chain;
-            *chain = near;
-            return near;
-        }
-        lido__sys.free(near);
+        if (seen)
+            found = near;
+        near->next = seen ? *chain : ended;
+        *(seen ? chain : &ended) = near;
     }
-    return NULL;
+    lido__unlock(&lido__near_lock);
+    free_all(ended);
+    return found;
 }
 
 void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner) {
@@ -39,7 +49,7 @@ void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner) {
 }
 
 void lido__near_forget(struct lido__near *near) {
-    lido__store(&near->owner, NULL, release);
+    lido__store(&near->owner, NULL, relaxed); /* under the lock, as its readers */
 }
 
 static void at_thread_exit(struct lido__thread *thread) {
@@ -57,11 +67,7 @@ static void at_thread_exit(struct lido__thread *thread) {
                 near->leave(near, vanished);
         }
     lido__unlock(&lido__near_lock);
-    while (left) {
-        struct lido__near *near = left;
-        left = near->next;
-        lido__sys.free(near);
-    }
+    free_all(left);
 }
 
 static void take_lock(void) {

@@ -10,8 +10,9 @@
  * next search of the chain or at their end. At a thread's end (and in a forked child, for threads
  * that are not there) `leave` is called for each store whose resource lives: it gives all back.
  *
- * Lock: lido__near_lock keeps a resource alive while a thread leaves it. Outside of a resource's
- * own lock; taken by thread exit and by the end of resources, and by nothing else. */
+ * Lock: lido__near_lock keeps a resource alive while a thread leaves it, and chains whole for a
+ * fork: it copies page by page while others go on, so in the child only what changes under a lock
+ * that fork takes can be trusted. It is outside of a resource's own lock. */
 #ifndef LIDO_SRC_BASE_NEAR_H
 #define LIDO_SRC_BASE_NEAR_H
 
@@ -29,7 +30,8 @@ lido_status lido__near_prepare(void);
  * stores of ended resources on the way. */
 struct lido__near *lido__near_find(uint64_t id, const void *owner);
 
-/* Hangs a store, complete, at the head of this thread's chain. The thread has a record. */
+/* With lido__near_lock held, under which the resource lists the store too, so that a fork finds
+ * both or neither: hangs a store at the head of this thread's chain. The thread has a record. */
 void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner);
 
 /* With lido__near_lock held: the store's resource ends. The thread may free the store from now on. */

@@ -358,11 +358,13 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     store->until_tick = 1;
     store->near.leave = leave;
     lido__gate_init(&store->gate, &store->shelf);
+    lido__lock(&lido__near_lock);
     lido__near_hang(leases->id, &store->near, leases);
     lido__lock(&leases->lock);
     link_store(leases, store);
     adjust_keep(leases);
     lido__unlock(&leases->lock);
+    lido__unlock(&lido__near_lock);
     return store;
 }
 
@@ -396,46 +398,86 @@ struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
 
 /* ---- fork -------------------------------------------------------------------------------- */
 
+/* fork() copies page by page while other threads go on, so what they did without the lock may be
+ * half there: a slot may stand on two of their shelves, or on one and be held. The lists and this
+ * thread's own leases are whole. What is not surely free or surely ours is given up. */
+
+static bool is_ours(struct lido__slot *at, uint32_t parent) {
+    return lido__load(&at->thread_id, relaxed) == parent; /* one thread is left: order is moot */
+}
+
 /* What is in a list is free, whoever had it last. */
 static void mark_list(struct lido__leases *leases, uint32_t slot) {
     for (; slot != LIDO__NO_SLOT; slot = lido__slot_at(leases, slot)->next)
-        lido__store(&lido__slot_at(leases, slot)->thread_id, LIDO__NO_THREAD, relaxed);
+        lido__lease_mark(leases, slot, LIDO__NO_THREAD);
+}
+
+static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, uint32_t parent) {
+    uint32_t count = lido__load(&shelf->count, relaxed);
+    for (uint32_t i = 0; i < count && i < LIDO__SHELF_SLOTS; i++) {
+        uint32_t slot = shelf->item[i];
+        struct lido__slot *at = slot < leases->slot_count ? lido__slot_at(leases, slot) : NULL;
+        if (!at || is_ours(at, parent) || !lido__load(&at->object, relaxed) ||
+            (lido__load(&at->turn, relaxed) & 1) ||
+            lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
+            continue;
+        lido__lease_mark(leases, slot, LIDO__NO_THREAD);
+        lido__lease_lay_idle(leases, slot);
+    }
+    lido__store(&shelf->count, 0, relaxed);
+}
+
+static void give_up(struct lido__leases *leases, uint32_t slot) {
+    struct lido__slot *at = lido__slot_at(leases, slot);
+    uint32_t turn = lido__load(&at->turn, relaxed);
+    lido__store(&at->turn, turn + (turn & 1), relaxed);
+    if (lido__load(&at->object, relaxed))
+        leases->count.lost++;
+    lido__store(&at->object, NULL, relaxed);
+    push(leases, &leases->vacant, slot);
+    leases->existing--;
+}
+
+/* Counters of other threads may be off by what they were at: what cannot be accounted for was a
+ * lease that is lost. */
+static void settle_counts(struct lido__leases *leases, uint64_t live) {
+    uint64_t acquired = leases->count.acquired;
+    uint64_t ended = leases->count.released + leases->count.discarded;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        acquired += lido__load(&store->acquired, relaxed);
+        ended += lido__load(&store->released, relaxed);
+    }
+    if (acquired < ended + live)
+        leases->count.acquired += ended + live - acquired;
+    leases->count.lost_leases = acquired > ended + live ? acquired - ended - live : 0;
 }
 
 void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
     uint32_t parent = (uint32_t)parent_id, self = (uint32_t)lido__sys.thread_id();
-    struct lido__lease_store *own = NULL;
-    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+    uint64_t live = 0;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
         if (store->thread_id == parent)
-            own = store;
-        else if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
-            empty_shelf(leases, &store->shelf);
-    }
-    empty_own(leases, own);
-    if (own)
-        own->thread_id = self;
+            empty_own(leases, store);
     mark_list(leases, leases->idle);
     mark_list(leases, leases->vacant);
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        if (store->thread_id == parent)
+            store->thread_id = self;
+        else if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
+            adopt_shelf(leases, &store->shelf, parent);
+    }
     for (uint32_t slot = 0; slot < leases->slot_count; slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
-        uint32_t thread_id = lido__load(&at->thread_id, relaxed); /* one thread is left */
-        uint32_t turn = lido__load(&at->turn, relaxed);
-        if (thread_id == LIDO__NO_THREAD)
+        if (lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
             continue;
-        if (thread_id == parent) {
-            lido__store(&at->thread_id, self, relaxed);
+        if (!is_ours(at, parent)) {
+            give_up(leases, slot);
             continue;
         }
-        if (turn & 1) {
-            leases->count.lost_leases++;
-            lido__store(&at->turn, turn + 1, relaxed);
-        }
-        if (lido__load(&at->object, relaxed))
-            leases->count.lost++;
-        lido__store(&at->object, NULL, relaxed);
-        push(leases, &leases->vacant, slot);
-        leases->existing--;
+        lido__lease_mark(leases, slot, self);
+        live += lido__load(&at->turn, relaxed) & 1;
     }
+    settle_counts(leases, live);
     lido__leases_forget_waiters(leases);
     lido__unlock(&leases->lock);
 }
