@@ -55,7 +55,8 @@ static void the_first_use_of_lido_survives_every_single_failure(void **state) {
         first_use_failures++;
     }
     print_message("    first use: %d failures injected\n", first_use_failures);
-    CHECK(first_use_failures >= 5); /* the key, a record, the handlers of fork, the pool, its entry */
+    CHECK(first_use_failures >=
+          5); /* the key, a record, the handlers of fork, the pool, its entry */
 }
 
 static void be_refused_fork_handlers(void *context) {
