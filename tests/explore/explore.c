@@ -16,6 +16,7 @@
 #include <string.h>
 #include <ucontext.h>
 
+enum { OWN = 4, OWN_BYTES = 64 };
 enum { CHOICES = 4000, STACK_BYTES = 64 * 1024, IDLE_ROUNDS = 12 };
 enum { ALL_ENDED = 1, FAILED = 2 };
 
@@ -96,10 +97,49 @@ static void prescribe(const char *text) {
         choices[known++] = (struct choice){(uint16_t)strtoul(text, &end, 10), 0};
 }
 
+/* ---- Variables of each thread ------------------------------------------------------------ */
+
+static struct {
+    char *variable;
+    size_t bytes;
+    char value[EVERYONE + 1][OWN_BYTES]; /* the last one: as it begins */
+} own[OWN];
+static int own_count;
+
+void explore_thread_local(void *variable, size_t bytes) {
+    for (int i = 0; i < own_count; i++)
+        if (own[i].variable == variable)
+            return;
+    if (own_count == OWN || bytes > OWN_BYTES)
+        explore_fail("the explorer has room for 4 variables of 64 bytes only");
+    own[own_count].variable = variable;
+    own[own_count].bytes = bytes;
+    for (int t = 0; t <= EVERYONE; t++)
+        memcpy(own[own_count].value[t], variable, bytes);
+    own_count++;
+}
+
+static void change_own(int from, int to) {
+    for (int i = 0; i < own_count; i++) {
+        if (from != EVERYONE)
+            memcpy(own[i].value[from], own[i].variable, own[i].bytes);
+        memcpy(own[i].variable, own[i].value[to], own[i].bytes);
+    }
+}
+
+static void begin_own(void) {
+    for (int t = 0; t < EVERYONE; t++)
+        for (int i = 0; i < own_count; i++)
+            memcpy(own[i].value[t], own[i].value[EVERYONE], own[i].bytes);
+    change_own(EVERYONE, MAIN);
+}
+
 /* ---- Fibers ---------------------------------------------------------------------------- */
 
 static void switch_to(int next) {
     int self = explore_now;
+    if (next != self)
+        change_own(self, next);
     explore_now = next;
     if (next != self && _setjmp(places[self].at) == 0)
         _longjmp(places[next].at, 1);
@@ -182,8 +222,11 @@ static void give_way(void) {
     int threads[EXPLORE_THREADS];
     unsigned count = list(can_go_on, -1, threads);
     if (count == 0) {
-        if (all_ended())
+        if (all_ended()) {
+            change_own(explore_now, MAIN);
+            explore_now = MAIN;
             _longjmp(home.at, ALL_ENDED);
+        }
         let_time_pass();
         return;
     }
@@ -239,9 +282,19 @@ static void make_fibers(void) {
     explore_now = MAIN;
 }
 
-bool explore_on_stack(const void *address) {
+/* On a stack, or a variable that each thread has for itself. What is below main's frame, as setup
+ * and finish have theirs, is on a stack too. */
+bool explore_is_private(const void *address) {
     uintptr_t at = (uintptr_t)address, low = (uintptr_t)stacks;
-    return at >= low && at < low + sizeof stacks;
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    if (at >= low && at < low + sizeof stacks)
+        return true;
+    if (explore_now == MAIN && at >= frame && at < frame + STACK_BYTES)
+        return true;
+    for (int i = 0; i < own_count; i++)
+        if (at >= (uintptr_t)own[i].variable && at < (uintptr_t)own[i].variable + own[i].bytes)
+            return true;
+    return false;
 }
 
 int explore_thread(void) {
@@ -379,6 +432,7 @@ static void begin(struct bounds bounds) {
     explore_left = bounds;
     explore_now = MAIN;
     memset(explore_fibers, 0, sizeof explore_fibers);
+    begin_own();
     explore_trace_begin();
     explore_memory_begin();
     (void)message_of(NULL);
@@ -395,6 +449,7 @@ static void start_threads(void) {
     unsigned count = list(can_go_on, -1, threads);
     explore_now = threads[0];
     explore_now = threads[explore_pick(count)];
+    change_own(MAIN, explore_now);
     _longjmp(places[explore_now].at, 1);
 }
 

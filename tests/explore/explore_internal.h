@@ -9,7 +9,7 @@
 #include "explore_site.h"
 
 enum { MAIN = EXPLORE_THREADS, EVERYONE = EXPLORE_THREADS + 1 };
-enum { LOCATIONS = 48, STORES = 64, EVENTS = 600 };
+enum { LOCATIONS = 160, STORES = 64, EVENTS = 600 };
 
 /* By location: the index of the oldest store that may still be read. */
 struct view {
@@ -94,7 +94,7 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
                              struct mutation mutation);
 unsigned explore_pick(unsigned count);
 void explore_point(void);
-bool explore_on_stack(const void *address);
+bool explore_is_private(const void *address);
 const char *explore_choices(void);
 extern const char *explore_replayed; /* choices to follow, or NULL */
 

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { CELLS = 2048, CELL_BYTES = 8, KNOWN = 512 };
+enum { CELLS = 4096, CELL_BYTES = 8, KNOWN = 1024, UNDOS = 65536, FREED = 256 };
 
 /* Eight bytes of plain data: who accessed each of them last, and at which step of his. */
 struct cell {
@@ -30,7 +30,19 @@ struct known {
     bool is_shared; /* points before its operations matter: some thread writes what another uses */
 };
 
+/* What plain data was before it was written: statics and memory that was never on a stack begin
+ * every execution as they began the first. */
+struct undo {
+    uint64_t *word;
+    uint64_t value;
+};
+
+static struct undo undos[UNDOS];
+static int undo_count;
+static struct { uintptr_t first, end; } freed[FREED];
+static int freed_count;
 static struct known known[KNOWN];
+static int known_count;
 static bool sharing_grew;
 static struct location locations[LOCATIONS];
 static int location_count;
@@ -73,6 +85,7 @@ static bool releases(int order) {
 void explore_memory_begin(void) {
     run++;
     location_count = 0;
+    freed_count = 0;
     memset(&sc_view, 0, sizeof sc_view);
     for (int t = 0; t < EVERYONE; t++)
         explore_fibers[t].now.clock.step[t] = 1;
@@ -122,18 +135,45 @@ static uint64_t cut(uint64_t value, unsigned bytes) {
     return bytes < 8 ? value & ((UINT64_C(1) << bytes * 8) - 1) : value;
 }
 
-/* Statics of the product begin every execution as they began the first. */
 void explore_memory_end(void) {
     for (int i = 0; i < location_count; i++)
         poke(locations[i].object, locations[i].bytes, locations[i].begun);
+    while (undo_count > 0) {
+        const struct undo *undo = &undos[--undo_count];
+        *undo->word = undo->value;
+    }
+}
+
+static void remember(const void *object, size_t bytes) {
+    uintptr_t first = (uintptr_t)object / 8, last = ((uintptr_t)object + bytes - 1) / 8;
+    for (uintptr_t at = first; at <= last; at++) {
+        if (undo_count == UNDOS)
+            explore_fail("the explorer has room for 65536 plain writes only");
+        uint64_t *word = (uint64_t *)(at * 8);
+        undos[undo_count++] = (struct undo){word, *word};
+    }
+}
+
+void explore_freed(const void *object, size_t bytes) {
+    if (freed_count == FREED)
+        explore_fail("the explorer has room for 256 freed objects only");
+    freed[freed_count].first = (uintptr_t)object;
+    freed[freed_count++].end = (uintptr_t)object + bytes;
+}
+
+static void check_alive(const void *object) {
+    for (int i = 0; i < freed_count; i++)
+        if ((uintptr_t)object >= freed[i].first && (uintptr_t)object < freed[i].end)
+            explore_fail("memory is used after it was freed");
 }
 
 static struct location *locate(const void *object, unsigned bytes) {
     for (int i = 0; i < location_count; i++)
         if (locations[i].object == object)
             return &locations[i];
+    check_alive(object);
     if (location_count == LOCATIONS)
-        explore_fail("the explorer has room for 48 atomic objects only");
+        explore_fail("the explorer has room for 160 atomic objects only");
     struct location *made = &locations[location_count++];
     made->object = (void *)(uintptr_t)object;
     made->bytes = bytes;
@@ -162,10 +202,12 @@ static bool is_shared(unsigned readers, unsigned writers) {
 static void point_at(const void *object, bool writes) {
     if (explore_now == MAIN)
         return;
-    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 55;
+    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 54;
     while (known[at % KNOWN].object && known[at % KNOWN].object != object)
         at++;
     struct known *entry = &known[at % KNOWN];
+    if (!entry->object && ++known_count == KNOWN)
+        explore_fail("the explorer has room for 1023 atomic objects in all executions only");
     entry->object = object;
     if (writes)
         entry->writers |= (uint8_t)(1u << explore_now);
@@ -179,6 +221,7 @@ static void point_at(const void *object, bool writes) {
 
 void explore_memory_forget(void) {
     memset(known, 0, sizeof known);
+    known_count = 0;
     sharing_grew = false;
 }
 
@@ -473,7 +516,7 @@ void explore_membarrier(void) {
 /* ---- Plain data ------------------------------------------------------------------------- */
 
 static struct cell *cell_of(uintptr_t address) {
-    size_t at = (address >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 53;
+    size_t at = (address >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 52;
     for (size_t i = 0; i < CELLS; i++) {
         struct cell *cell = &cells[(at + i) % CELLS];
         if (cell->run == run && cell->address == address)
@@ -514,7 +557,12 @@ static void check_byte(struct cell *cell, unsigned at, bool writes, const void *
 }
 
 static void access_plain(const void *object, size_t bytes, bool writes, const void *code) {
-    if (explore_now == MAIN || explore_on_stack(object))
+    if (explore_is_private(object) || !explore_kernel)
+        return;
+    check_alive(object);
+    if (writes)
+        remember(object, bytes);
+    if (explore_now == MAIN)
         return;
     uintptr_t first = (uintptr_t)object, end = first + bytes;
     for (uintptr_t at = first; at < end; at++) {

@@ -16,4 +16,7 @@ enum explore_barrier {
 /* In setup: fills lido__sys. */
 void explore_sys_begin(enum explore_barrier barrier);
 
+/* What the product has registered for a thread's end runs, in this thread. */
+void explore_sys_end_thread(void);
+
 #endif
