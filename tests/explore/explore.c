@@ -18,7 +18,7 @@
 
 enum { OWN = 4, OWN_BYTES = 64 };
 enum { CHOICES = 4000, STACK_BYTES = 64 * 1024, IDLE_ROUNDS = 12 };
-enum { ALL_ENDED = 1, FAILED = 2 };
+enum { ALL_ENDED = 1, FAILED = 2, AGAIN = 3 };
 
 struct place {
     jmp_buf at;
@@ -34,13 +34,13 @@ uint64_t explore_changes;
 struct bounds explore_left;
 const struct explore_kernel *explore_kernel;
 struct mutation explore_mutation;
-const char *explore_replayed;
 
 static struct place starts[EXPLORE_THREADS], places[EXPLORE_THREADS], home;
 static _Alignas(64) char stacks[EXPLORE_THREADS][STACK_BYTES];
 static struct choice choices[CHOICES];
 static int depth, known; /* choices of this execution, and how many of them are prescribed */
 static const char *failure;
+static bool begins_again;
 static uint64_t time_ns;
 static int idle_rounds;
 static uint64_t idle_changes;
@@ -55,8 +55,6 @@ unsigned explore_pick(unsigned count) {
     if (depth == known) {
         choices[depth] = (struct choice){0, (uint16_t)count};
         known++;
-    } else if (choices[depth].count == 0) {
-        choices[depth].count = (uint16_t)count;
     } else if (choices[depth].count != count) {
         explore_fail("the kernel is not deterministic: the same choices led elsewhere");
     }
@@ -79,22 +77,6 @@ static bool next_choices(void) {
         }
     }
     return false;
-}
-
-const char *explore_choices(void) {
-    static char text[CHOICES * 2];
-    size_t length = 0;
-    text[0] = '\0';
-    for (int i = 0; i < depth && length + 8 < sizeof text; i++)
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%u", i ? "," : "",
-                                   choices[i].taken);
-    return text;
-}
-
-static void prescribe(const char *text) {
-    char *end = NULL;
-    for (known = 0; text && *text && known < CHOICES; text = *end ? end + 1 : end)
-        choices[known++] = (struct choice){(uint16_t)strtoul(text, &end, 10), 0};
 }
 
 /* ---- Variables of each thread ------------------------------------------------------------ */
@@ -419,6 +401,11 @@ _Noreturn void explore_fail(const char *text) {
     _longjmp(home.at, FAILED);
 }
 
+_Noreturn void explore_begin_again(void) {
+    begins_again = true;
+    _longjmp(home.at, AGAIN);
+}
+
 bool explore_broken(const char *rule) {
     return explore_mutation.kind == RULE && strcmp(explore_mutation.rule, rule) == 0;
 }
@@ -477,19 +464,15 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
     explore_kernel = kernel;
     explore_mutation = mutation;
     explore_memory_forget();
-    prescribe(explore_replayed);
+    known = 0;
     do {
+        begins_again = false;
         run_once(bounds);
         result.executions++;
         result.failure = failure;
         result.cut = result.executions >= bounds.executions;
-        if (explore_memory_grew() && !failure && !explore_replayed) {
-            known = 0;
-            result.executions = 0;
-            continue;
-        }
-        if (failure || result.cut || explore_replayed || !next_choices())
-            break;
-    } while (true);
+        if (begins_again)
+            known = 0, result.executions = 0;
+    } while (begins_again || (!failure && !result.cut && next_choices()));
     return result;
 }
