@@ -91,8 +91,11 @@ static void report(const char *fate, const char *what, const struct result *resu
 static void run_rules(const struct explore_kernel *kernel) {
     for (int i = 0; i < EXPLORE_MUTANTS && kernel->mutants[i]; i++) {
         char what[300];
-        struct result result =
-            search(kernel, (struct mutation){.kind = RULE, .rule = kernel->mutants[i]});
+        struct mutation mutation = {.kind = RULE, .rule = kernel->mutants[i]};
+        (void)snprintf(what, sizeof what, "%s, broken: %s", kernel->name, kernel->mutants[i]);
+        if (!is_wanted(what))
+            continue;
+        struct result result = search(kernel, mutation);
         mutants++;
         if (result.failure)
             killed++;
