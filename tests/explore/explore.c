@@ -377,6 +377,7 @@ void explore_lock(lido__mutex *mutex) {
         self->waits_for = mutex;
         give_way();
     }
+    explore_remember(mutex, sizeof *mutex);
     mutex->taken_by = (uint64_t)explore_now + 1;
     explore_trace_say("locks", mutex, 0);
     explore_pass(message_of(mutex), &self->now);

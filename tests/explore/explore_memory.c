@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-enum { KNOWN = 1024 };
+enum { KNOWN = 4096 };
 
 /* An atomic object that was ever accessed in this search: by whom, as bits. */
 struct known {
@@ -146,12 +146,14 @@ static bool is_shared(unsigned readers, unsigned writers) {
 }
 
 static struct known *known_of(const void *object) {
-    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 54;
+    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 52;
     while (known[at % KNOWN].object && known[at % KNOWN].object != object)
         at++;
     struct known *entry = &known[at % KNOWN];
-    if (!entry->object && ++known_count == KNOWN)
-        explore_fail("the explorer has room for 1023 atomic objects only");
+    if (entry->object || explore_now == MAIN)
+        return entry;
+    if (++known_count == KNOWN)
+        explore_fail("the explorer has room for 4095 atomic objects only");
     entry->object = object;
     return entry;
 }
@@ -163,11 +165,12 @@ static struct known *known_of(const void *object) {
  * begins again and knows better; so the one that counts models every object that is shared. */
 static bool meets(const void *object, bool writes) {
     struct known *entry = known_of(object);
-    unsigned self_bit = explore_now == MAIN ? 0 : 1u << explore_now;
+    if (explore_now == MAIN)
+        return entry->is_shared;
     if (writes)
-        entry->writers |= (uint8_t)self_bit;
+        entry->writers |= (uint8_t)(1u << explore_now);
     else
-        entry->readers |= (uint8_t)self_bit;
+        entry->readers |= (uint8_t)(1u << explore_now);
     if (!entry->is_shared && is_shared(entry->readers, entry->writers)) {
         entry->is_shared = true;
         explore_begin_again();
