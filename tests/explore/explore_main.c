@@ -16,9 +16,10 @@
 
 extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
+extern const struct explore_kernel explore_block_pool_kernels[];
 
 static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels, explore_gate_kernels, NULL};
+    explore_litmus_kernels, explore_gate_kernels, explore_block_pool_kernels, NULL};
 
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
@@ -175,12 +176,6 @@ static void weaken(const struct explore_site *site, enum mutation_kind kind, int
             run_mutant((struct mutation){.kind = kind, .site = site, .order = steps[i].to});
 }
 
-/* Whole capabilities: orders alone. What else can be left out there is left out under locks, and
- * the unit tests would tell. */
-static bool is_protocol(const struct explore_site *site) {
-    return strstr(site->file, "src/base/") || site->kind == EXPLORE_MEMBARRIER;
-}
-
 static void run_site(const struct explore_site *site) {
     if (site->kind != EXPLORE_MEMBARRIER)
         weaken(site, WEAKEN, site->order);
@@ -188,8 +183,6 @@ static void run_site(const struct explore_site *site) {
         weaken(site, WEAKEN_FAILURE, site->failure_order);
         run_mutant((struct mutation){.kind = BLIND, .site = site});
     }
-    if (!is_protocol(site))
-        return;
     if (site->kind == EXPLORE_STORE || site->kind == EXPLORE_FENCE ||
         site->kind == EXPLORE_MEMBARRIER)
         run_mutant((struct mutation){.kind = SKIP, .site = site});
@@ -197,13 +190,19 @@ static void run_site(const struct explore_site *site) {
         run_mutant((struct mutation){.kind = DELAY, .site = site});
 }
 
-/* Sites of the product, once each; and membarrier, which stands in no source file. */
+/* Capabilities do most of their work under locks, where single operations have little to break; it
+ * is the protocols of base that are mutated. */
+static bool is_protocol(const struct explore_site *site) {
+    return strstr(site->file, "src/base/gate.") || site->kind == EXPLORE_MEMBARRIER;
+}
+
+/* Each place once. */
 static void run_sites(void) {
     for (const struct explore_site *site = explore_sites(); site; site = site->next) {
         bool seen = false;
         for (const struct explore_site *s = site->next; s && !seen; s = s->next)
             seen = explore_same_place(s, site);
-        if (!seen && (strstr(site->file, "src/") || site->kind == EXPLORE_MEMBARRIER))
+        if (!seen && is_protocol(site))
             run_site(site);
     }
 }

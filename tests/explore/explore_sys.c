@@ -9,8 +9,6 @@
 
 enum { ARENA_BYTES = 256 << 20, PAGE_BYTES = 4096, THREAD_IDS = 100 };
 
-struct lido__sys lido__sys;
-
 static enum explore_barrier barrier_is;
 
 static int register_barrier(void) {
@@ -58,12 +56,6 @@ static void unmap(void *memory, size_t bytes) {
     explore_freed(memory, bytes);
 }
 
-static bool protect(void *memory, size_t bytes, bool accessible) {
-    (void)memory;
-    (void)bytes;
-    return accessible;
-}
-
 /* ---- Threads ------------------------------------------------------------------------------ */
 
 static void (*at_exit)(void *);
@@ -99,14 +91,6 @@ void explore_sys_end_thread(void) {
         at_exit((void *)(uintptr_t)value);
 }
 
-size_t lido__page_bytes(void) {
-    return PAGE_BYTES;
-}
-
-uint64_t lido_now_ns(void) {
-    return explore_now_ns();
-}
-
 void explore_sys_begin(enum explore_barrier barrier) {
     barrier_is = barrier;
     if (!arena)
@@ -117,22 +101,20 @@ void explore_sys_begin(enum explore_barrier barrier) {
     at_exit = NULL;
     for (int t = 0; t <= EXPLORE_THREADS; t++)
         thread_values[t] = NULL;
-    lido__sys = (struct lido__sys){
-        .alloc = allocate,
-        .free = release,
-        .map = map,
-        .unmap = unmap,
-        .protect = protect,
-        .now_ns = explore_now_ns,
-        .coarse_ns = explore_now_ns,
-        .wall_ns = explore_now_ns,
-        .thread_id = thread_id,
-        .key_create = create_key,
-        .key_set = set_key,
-        .at_fork = listen_for_forks,
-        .park = explore_park,
-        .unpark = explore_unpark,
-        .barrier_register = register_barrier,
-        .barrier = pass_barrier,
-    };
+    lido__sys = lido__sys_real;
+    lido__sys.alloc = allocate;
+    lido__sys.free = release;
+    lido__sys.map = map;
+    lido__sys.unmap = unmap;
+    lido__sys.now_ns = explore_now_ns;
+    lido__sys.coarse_ns = explore_now_ns;
+    lido__sys.wall_ns = explore_now_ns;
+    lido__sys.thread_id = thread_id;
+    lido__sys.key_create = create_key;
+    lido__sys.key_set = set_key;
+    lido__sys.at_fork = listen_for_forks;
+    lido__sys.park = explore_park;
+    lido__sys.unpark = explore_unpark;
+    lido__sys.barrier_register = register_barrier;
+    lido__sys.barrier = pass_barrier;
 }
