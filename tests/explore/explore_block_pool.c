@@ -8,7 +8,8 @@
 
 #include <lido/block_pool.h>
 
-enum { HOLD = 4, BLOCK_BYTES = 16 * 1024 /* the fewest blocks to a magazine: 4 */ };
+enum { HOLD = 4, MANY = 5, LIMIT = 17 };
+enum { BLOCK_BYTES = 16 * 1024 /* the fewest blocks to a magazine: 4 */ };
 
 static lido_block_pool *pool;
 static uint64_t *passed; /* a block on its way from one thread to another */
@@ -34,6 +35,10 @@ static void setup_limited(uint64_t limit, uint64_t warm) {
 
 static void setup(void) {
     setup_limited(0, 1);
+}
+
+static void setup_limit(void) {
+    setup_limited(LIMIT, 0);
 }
 
 static uint64_t *get(void) {
@@ -69,6 +74,47 @@ static void use_and_end(void) {
     explore_sys_end_thread();
 }
 
+/* One thread acquires, another releases. */
+static void hand_over(void) {
+    passed = get();
+    explore_check(passed, "no block");
+    lido__store(&is_passed, 1, release);
+}
+
+static void take_over(void) {
+    while (lido__load(&is_passed, acquire) == 0)
+        lido__pause();
+    passed[1] = (uint64_t)explore_thread();
+    put(passed);
+    explore_sys_end_thread();
+}
+
+/* Five blocks are more than a magazine has: both magazines and the depot come into play. */
+static void use_many(void) {
+    uint64_t *blocks[MANY];
+    for (int i = 0; i < MANY; i++)
+        explore_check((blocks[i] = get()) != NULL, "no block");
+    for (int i = 0; i < MANY; i++)
+        put(blocks[i]);
+}
+
+/* All blocks that the limit allows, while some lie free in the store of a thread that is done. */
+static void use_all(void) {
+    uint64_t *blocks[LIMIT];
+    while (lido__load(&is_passed, acquire) == 0)
+        lido__pause();
+    for (int i = 0; i < LIMIT; i++)
+        explore_check((blocks[i] = get()) != NULL, "refused, though a block is free");
+    explore_check(!lido_block_pool_acquire(pool), "more blocks are out than the limit allows");
+    for (int i = 0; i < LIMIT; i++)
+        put(blocks[i]);
+}
+
+static void use_one_and_say_so(void) {
+    use_one();
+    lido__store(&is_passed, 1, release);
+}
+
 static void trim(void) {
     (void)lido_block_pool_trim(pool, LIDO_FOREVER);
 }
@@ -87,6 +133,27 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .stale = 1,
      .setup = setup,
      .threads = {{"user", use_and_end}, {"trimmer", trim}},
+     .finish = finish},
+    {.name = "pool_hand_over",
+     .claim = "a block may come back through another thread, during a trim too",
+     .preemptions = 1,
+     .stale = 1,
+     .setup = setup,
+     .threads = {{"giver", hand_over}, {"taker", take_over}, {"trimmer", trim}},
+     .finish = finish},
+    {.name = "pool_exchange",
+     .claim = "magazines that change hands through the depot lose no block and double none",
+     .preemptions = 2,
+     .stale = 0,
+     .setup = setup,
+     .threads = {{"user", use_many}, {"user 2", use_many}},
+     .finish = finish},
+    {.name = "pool_limit",
+     .claim = "a free block in another thread's store is found before anybody is refused",
+     .preemptions = 2,
+     .stale = 1,
+     .setup = setup_limit,
+     .threads = {{"idler", use_one_and_say_so}, {"user", use_all}},
      .finish = finish},
     {.name = NULL},
 };

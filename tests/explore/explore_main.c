@@ -17,9 +17,11 @@
 extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
 extern const struct explore_kernel explore_block_pool_kernels[];
+extern const struct explore_kernel explore_object_pool_kernels[];
 
 static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels, explore_gate_kernels, explore_block_pool_kernels, NULL};
+    explore_litmus_kernels, explore_gate_kernels, explore_block_pool_kernels,
+    explore_object_pool_kernels, NULL};
 
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
