@@ -27,11 +27,12 @@ def unescape(key):
 
 
 class Expected:
-    """findings: list of inspect_run.Finding; failed: path -> reason."""
+    """findings: list of inspect_run.Finding; failed: path -> reason, of both; differs: of the program alone."""
 
     def __init__(self, path, root):
         self.findings = []
         self.failed = {}
+        self.differs = {}
         self._root = root
         self._labels = {}
         self._heads = []
@@ -49,9 +50,9 @@ class Expected:
                 word, rest = line.split(" ", 1)
                 if word == "folder":
                     folder = rest
-                elif word == "failed":
+                elif word in ("failed", "differs"):
                     name, reason = rest.split(" ", 1)
-                    self.failed[name] = reason
+                    getattr(self, word)[name] = reason
                 else:
                     locality, key = rest.split(" ", 1)
                     self._heads.append((word, unescape(key), locality))
