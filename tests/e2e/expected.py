@@ -27,12 +27,11 @@ def unescape(key):
 
 
 class Expected:
-    """findings: list of inspect_run.Finding; failed: path -> reason, of both; differs: of the program alone."""
+    """findings: list of inspect_run.Finding; failed: whose reading fails -> path -> reason."""
 
     def __init__(self, path, root):
         self.findings = []
-        self.failed = {}
-        self.differs = {}
+        self.failed = {"program": {}, "oracle": {}}
         self._root = root
         self._labels = {}
         self._heads = []
@@ -50,9 +49,10 @@ class Expected:
                 word, rest = line.split(" ", 1)
                 if word == "folder":
                     folder = rest
-                elif word in ("failed", "differs"):
+                elif word in ("failed", "program", "oracle"):
                     name, reason = rest.split(" ", 1)
-                    getattr(self, word)[name] = reason
+                    for reader in self.failed if word == "failed" else [word]:
+                        self.failed[reader][name] = reason
                 else:
                     locality, key = rest.split(" ", 1)
                     self._heads.append((word, unescape(key), locality))
