@@ -1,6 +1,230 @@
+/* SPDX-License-Identifier: MIT
+ * cmd_bench.c -- `lido bench [NAME...]`: runs the benches that stand beside the command.
+ *
+ * A bench is a program bench/bench_NAME in the folder of the command. Each prints its own tables; with
+ * --json their results are joined into one array. A file in memory carries them, so nothing is left
+ * behind when the run is interrupted.
+ */
 #include "command.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { DONE = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
+enum { BENCHES_MAX = 64, NAME_BYTES = 64, PATH_BYTES = 4096, WORDS_MAX = 16 };
+
+typedef struct plan {
+    char folder[PATH_BYTES];
+    char found[BENCHES_MAX][NAME_BYTES]; /* sorted */
+    size_t found_count;
+    const char *wanted[BENCHES_MAX];
+    size_t wanted_count;
+    char *passed_on[WORDS_MAX];
+    size_t passed_on_count;
+    const char *json;
+    bool help;
+} plan;
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(a, b);
+}
+
+/* Finds the programs bench_NAME; having none is no error here. */
+static void find_benches(plan *p) {
+    static const char prefix[] = "bench_";
+    char own[PATH_BYTES - NAME_BYTES];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    own[length < 0 ? 0 : length] = '\0';
+    char *slash = strrchr(own, '/');
+    if (slash)
+        *slash = '\0';
+    snprintf(p->folder, sizeof p->folder, "%s/bench", own);
+    DIR *folder = opendir(p->folder);
+    if (!folder)
+        return;
+    for (const struct dirent *entry; p->found_count < BENCHES_MAX && (entry = readdir(folder));) {
+        const char *name = entry->d_name + strlen(prefix);
+        if (strncmp(entry->d_name, prefix, strlen(prefix)) != 0 || strchr(name, '.') ||
+            strlen(name) >= NAME_BYTES || faccessat(dirfd(folder), entry->d_name, X_OK, 0) != 0)
+            continue;
+        snprintf(p->found[p->found_count++], NAME_BYTES, "%s", name);
+    }
+    closedir(folder);
+    qsort(p->found, p->found_count, NAME_BYTES, by_name);
+}
+
+static void list_benches(FILE *stream, const plan *p) {
+    if (p->found_count == 0)
+        fputs("no bench stands beside this command; `make bench` builds and runs them\n", stream);
+    else
+        fputs("benches here:", stream);
+    for (size_t i = 0; i < p->found_count; i++)
+        fprintf(stream, "%s %s%s", i ? "," : "", p->found[i], i + 1 == p->found_count ? "\n" : "");
+}
+
+static void print_usage(FILE *stream, const plan *p) {
+    fputs("usage: lido bench [NAME...] [--json FILE] [--rounds N] [--quick] [--only TEXT] "
+          "[--urgent]\n"
+          "                  [--no-progress]\n\n"
+          "Measures lido beside its peers, all benches or those named. docs/bench.md says how to "
+          "read it.\n"
+          "  --json FILE    write all results as one array\n"
+          "  --rounds N     how often each contestant runs\n"
+          "  --quick        fewer rounds, shorter windows, no slow cases\n"
+          "  --only TEXT    only cases whose name holds this text\n"
+          "  --urgent       contestants go before other programs (needs the right to)\n\n",
+          stream);
+    list_benches(stream, p);
+}
+
+static bool is_found(const plan *p, const char *name) {
+    for (size_t i = 0; i < p->found_count; i++) {
+        if (strcmp(p->found[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool pass_on(plan *p, char *word) {
+    if (p->passed_on_count == WORDS_MAX)
+        return false;
+    p->passed_on[p->passed_on_count++] = word;
+    return true;
+}
+
+/* Reads the words after "bench". Returns DONE or USAGE, with a message. */
+static int read_words(plan *p, int argc, char *argv[]) {
+    bool fine = true;
+    for (int i = 1; i < argc && fine; i++) {
+        bool has_value = i + 1 < argc;
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+            p->help = true;
+        } else if (strcmp(argv[i], "--json") == 0 && has_value) {
+            p->json = argv[++i];
+        } else if ((strcmp(argv[i], "--rounds") == 0 || strcmp(argv[i], "--only") == 0) &&
+                   has_value) {
+            fine = pass_on(p, argv[i]) && pass_on(p, argv[i + 1]);
+            i++;
+        } else if (strcmp(argv[i], "--quick") == 0 || strcmp(argv[i], "--no-progress") == 0 ||
+                   strcmp(argv[i], "--urgent") == 0) {
+            fine = pass_on(p, argv[i]);
+        } else if (argv[i][0] == '-') {
+            fprintf(stderr, "lido bench: %s is no option, or its value is missing\n\n", argv[i]);
+            print_usage(stderr, p);
+            return USAGE;
+        } else if (!is_found(p, argv[i])) {
+            fprintf(stderr, "lido bench: no bench '%s'; ", argv[i]);
+            list_benches(stderr, p);
+            return USAGE;
+        } else if ((fine = p->wanted_count < BENCHES_MAX)) {
+            p->wanted[p->wanted_count++] = argv[i];
+        }
+    }
+    if (!fine)
+        fputs("lido bench: too many words\n", stderr);
+    return fine ? DONE : USAGE;
+}
+
+/* Starts bench_NAME, waits for it, and returns its exit status. */
+static int run_bench(const plan *p, const char *name, int results) {
+    char program[PATH_BYTES + 2 * NAME_BYTES], path[NAME_BYTES];
+    char *words[WORDS_MAX + 4];
+    char json_option[] = "--json";
+    int count = 0, status = 0;
+    pid_t child;
+    snprintf(program, sizeof program, "%s/bench_%s", p->folder, name);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", results);
+    words[count++] = program;
+    for (size_t i = 0; i < p->passed_on_count; i++)
+        words[count++] = p->passed_on[i];
+    if (results >= 0) {
+        words[count++] = json_option;
+        words[count++] = path;
+    }
+    words[count] = NULL;
+    fflush(NULL);
+    int error = posix_spawn(&child, program, NULL, NULL, words, environ);
+    if (error != 0) {
+        fprintf(stderr, "lido bench: %s: %s\n", program, strerror(error));
+        return FAILED;
+    }
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        continue;
+    if (WIFSIGNALED(status))
+        return WTERMSIG(status) == SIGINT ? INTERRUPTED : FAILED;
+    return WEXITSTATUS(status);
+}
+
+/* Adds what a bench wrote to the results of all. */
+static int join_results(json_t *all, const char *name, int results) {
+    json_error_t error;
+    lseek(results, 0, SEEK_SET);
+    json_t *array = json_loadfd(results, 0, &error);
+    int status = DONE;
+    if (!array || json_array_extend(all, array) != 0) {
+        fprintf(stderr, "lido bench: the results of %s cannot be read: %s\n", name,
+                array ? "no array" : error.text);
+        status = FAILED;
+    }
+    json_decref(array);
+    return status;
+}
+
+static int run_and_join(const plan *p, const char *name, json_t *all) {
+    int results = -1;
+    if (p->json && (results = memfd_create("results", 0)) < 0) {
+        fprintf(stderr, "lido bench: memfd_create: %s\n", strerror(errno));
+        return FAILED;
+    }
+    int status = run_bench(p, name, results);
+    if (results < 0)
+        return status;
+    if (status != INTERRUPTED && lseek(results, 0, SEEK_END) > 0 &&
+        join_results(all, name, results) != DONE)
+        status = FAILED;
+    close(results);
+    return status;
+}
+
 int cmd_bench(int argc, char *argv[]) {
-    (void)argc;
-    (void)argv;
-    return 2;
+    static plan p;
+    find_benches(&p);
+    int status = read_words(&p, argc, argv);
+    if (status != DONE)
+        return status;
+    if (p.help) {
+        print_usage(stdout, &p);
+        return DONE;
+    }
+    if (p.found_count == 0) {
+        list_benches(stderr, &p);
+        return FAILED;
+    }
+    json_t *all = json_array();
+    size_t count = p.wanted_count ? p.wanted_count : p.found_count;
+    for (size_t i = 0; i < count && status != INTERRUPTED && status != USAGE; i++) {
+        int one = run_and_join(&p, p.wanted_count ? p.wanted[i] : p.found[i], all);
+        if (one != DONE)
+            status = one == INTERRUPTED || one == USAGE ? one : FAILED;
+    }
+    if (status == USAGE) {
+        json_decref(all);
+        return status;
+    }
+    if (p.json && json_dump_file(all, p.json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
+        fprintf(stderr, "lido bench: %s: %s\n", p.json, strerror(errno));
+        status = status == INTERRUPTED ? status : FAILED;
+    }
+    json_decref(all);
+    return status;
 }

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ * bench.c -- the order of a bench: options, rounds, the floor taken off, the report. */
+#include "bench.h"
+#include "report.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { ROUNDS = 9, QUICK_ROUNDS = 5, SLOW_ROUNDS = 5 };
+
+typedef struct choices {
+    unsigned rounds;
+    bool quick;
+    bool urgent;
+    bool progress;
+    const char *only;
+    const char *json;
+} choices;
+
+static int usage(const char *program) {
+    fprintf(
+        stderr,
+        "usage: %s [--rounds N] [--quick] [--only TEXT] [--json FILE] [--urgent] [--no-progress]\n"
+        "  --rounds N     how often each contestant runs, 1 to %d (default %d; slow cases %d)\n"
+        "  --quick        %d rounds of shorter windows, and no slow cases\n"
+        "  --only TEXT    only cases whose name holds this text\n"
+        "  --urgent       contestants go before other programs of this machine (needs the right "
+        "to)\n",
+        program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
+    return 2;
+}
+
+static bool read_choices(int argc, char **argv, choices *c) {
+    *c = (choices){.rounds = 0, .progress = isatty(STDERR_FILENO) == 1};
+    for (int i = 1; i < argc; i++) {
+        bool has_value = i + 1 < argc;
+        if (strcmp(argv[i], "--quick") == 0) {
+            c->quick = true;
+        } else if (strcmp(argv[i], "--urgent") == 0) {
+            c->urgent = true;
+        } else if (strcmp(argv[i], "--no-progress") == 0) {
+            c->progress = false;
+        } else if (strcmp(argv[i], "--rounds") == 0 && has_value) {
+            char *end;
+            unsigned long rounds = strtoul(argv[++i], &end, 10);
+            if (end == argv[i] || *end != '\0' || rounds < 1 || rounds > BENCH_ROUNDS_MAX)
+                return false;
+            c->rounds = (unsigned)rounds;
+        } else if (strcmp(argv[i], "--only") == 0 && has_value) {
+            c->only = argv[++i];
+        } else if (strcmp(argv[i], "--json") == 0 && has_value) {
+            c->json = argv[++i];
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static unsigned rounds_of(const choices *c, const bench_case *one) {
+    if (one->kind != BENCH_PRINTED)
+        return 1; /* a count is the same each time */
+    if (c->rounds != 0)
+        return c->rounds;
+    return one->slow ? SLOW_ROUNDS : c->quick ? QUICK_ROUNDS : ROUNDS;
+}
+
+/* A pattern is listed when it stands there as a whole word. */
+static bool takes_part(const bench_contestant *who, const bench_case *one) {
+    size_t length = strlen(one->arguments[0]);
+    if (!who->patterns)
+        return true;
+    for (const char *at = strstr(who->patterns, one->arguments[0]); at;
+         at = strstr(at + 1, one->arguments[0])) {
+        if ((at == who->patterns || at[-1] == ' ') && (at[length] == ' ' || at[length] == '\0'))
+            return true;
+    }
+    return false;
+}
+
+static double figure_of(const contestant_output *output, bool quiet) {
+    cell numbers = {.round_count = output->number_count};
+    memcpy(numbers.rounds, output->numbers, output->number_count * sizeof numbers.rounds[0]);
+    summarise(&numbers);
+    return quiet ? numbers.min : numbers.median;
+}
+
+/* One run of one contestant; what fails once is not tried again. */
+static void run_once(results *r, size_t case_index, size_t contestant, unsigned round, bool quick) {
+    const bench_contestant *who = &r->what->contestants[contestant];
+    const bench_case *one = &r->what->cases[case_index];
+    cell *into = cell_of(r, case_index, contestant);
+    if (!takes_part(who, one) || into->status != CONTESTANT_DONE)
+        return;
+    if (r->versions[contestant].status != CONTESTANT_DONE) {
+        into->status = r->versions[contestant].status;
+        return;
+    }
+    contestant_output output = contestant_run(who, one, round, quick);
+    into->status = output.status;
+    if (output.status == CONTESTANT_DONE && output.number_count > 0)
+        into->rounds[into->round_count++] = figure_of(&output, one->quiet);
+    else if (output.status != CONTESTANT_CANNOT)
+        fprintf(stderr, "%s, %s: %s\n", one->name, who->name, output.text);
+}
+
+/* Takes the floor's figure of each round off everybody else's of the same round. */
+static void subtract_floor(results *r, size_t case_index) {
+    const cell *floor = NULL;
+    for (size_t i = 0; i < r->what->contestant_count; i++) {
+        if (r->what->contestants[i].role == BENCH_FLOOR &&
+            cell_of(r, case_index, i)->round_count > 0)
+            floor = cell_of(r, case_index, i);
+    }
+    for (size_t i = 0; floor && i < r->what->contestant_count; i++) {
+        cell *c = cell_of(r, case_index, i);
+        for (size_t k = 0; c != floor && k < c->round_count && k < floor->round_count; k++)
+            c->rounds[k] -= floor->rounds[k];
+    }
+}
+
+static void run_case(results *r, size_t case_index, const choices *c) {
+    const bench_case *one = &r->what->cases[case_index];
+    unsigned rounds = rounds_of(c, one);
+    for (unsigned round = 0; round < rounds; round++) {
+        for (size_t i = 0; i < r->what->contestant_count; i++) {
+            if (c->progress)
+                fprintf(stderr, "\r\033[K%zu/%zu %s: round %u/%u, %s", case_index + 1,
+                        r->what->case_count, one->name, round + 1, rounds,
+                        r->what->contestants[i].name);
+            run_once(r, case_index, i, round, c->quick);
+        }
+    }
+    if (c->progress)
+        fputs("\r\033[K", stderr);
+    if (one->subtract_floor)
+        subtract_floor(r, case_index);
+    for (size_t i = 0; i < r->what->contestant_count; i++)
+        summarise(cell_of(r, case_index, i));
+}
+
+static void run_groups(results *r, const choices *c) {
+    const bench *what = r->what;
+    for (size_t first = 0, last; first < what->case_count; first = last + 1) {
+        bool any = false;
+        for (last = first; last + 1 < what->case_count; last++) {
+            if (strcmp(what->cases[first].group, what->cases[last + 1].group) != 0)
+                break;
+        }
+        for (size_t i = first; i <= last; i++) {
+            r->ran[i] = (!c->only || strstr(what->cases[i].name, c->only)) &&
+                        !(c->quick && what->cases[i].slow);
+            any = any || r->ran[i];
+            if (r->ran[i])
+                run_case(r, i, c);
+        }
+        if (any)
+            report_group(stdout, r, first, last);
+    }
+}
+
+/* Says whether lido itself was measured wherever it takes part. */
+static bool lido_measured(const results *r) {
+    for (size_t i = 0; i < r->what->case_count; i++) {
+        for (size_t k = 0; k < r->what->contestant_count; k++) {
+            const bench_contestant *who = &r->what->contestants[k];
+            if (r->ran[i] && who->role == BENCH_LIDO && takes_part(who, &r->what->cases[i]) &&
+                cell_of(r, i, k)->round_count == 0 && r->what->cases[i].kind == BENCH_PRINTED)
+                return false;
+        }
+    }
+    return true;
+}
+
+int bench_main(int argc, char **argv, const bench *what) {
+    choices c;
+    int status = 0;
+    if (!read_choices(argc, argv, &c))
+        return usage(argv[0]);
+    if (c.urgent && setpriority(PRIO_PROCESS, 0, -15) != 0)
+        fprintf(stderr, "--urgent: %s; going on without\n", strerror(errno));
+    results r = {.what = what,
+                 .cells = calloc(what->case_count * what->contestant_count, sizeof(cell)),
+                 .ran = calloc(what->case_count, sizeof(bool))};
+    if (!r.cells || !r.ran || what->contestant_count > BENCH_CONTESTANTS_MAX) {
+        fputs("no room for the results\n", stderr);
+        return 1;
+    }
+    for (size_t i = 0; i < what->contestant_count; i++)
+        r.versions[i] = contestant_version(&what->contestants[i]);
+    report_head(stdout, &r);
+    run_groups(&r, &c);
+    if (c.json && !report_json(c.json, &r)) {
+        fprintf(stderr, "%s: %s\n", c.json, strerror(errno));
+        status = 1;
+    }
+    if (!lido_measured(&r)) {
+        fputs("lido itself could not be measured in every case\n", stderr);
+        status = 1;
+    }
+    free(r.cells);
+    free(r.ran);
+    return status;
+}

@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: MIT
+ * report.c -- tables and JSON.
+ *
+ * In JSON a case of a bench gives one element for each lido contestant (static, shared). The keys of
+ * the contract come first; what follows them (ratio_to_naive, floor, rounds, machine) is extra.
+ */
+#include "report.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+enum { NAME_WIDTH = 30, COLUMN_WIDTH = 14 };
+
+cell *cell_of(const results *r, size_t case_index, size_t contestant) {
+    return &r->cells[case_index * r->what->contestant_count + contestant];
+}
+
+static int ascending(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+void summarise(cell *c) {
+    size_t n = c->round_count;
+    if (n == 0)
+        return;
+    qsort(c->rounds, n, sizeof c->rounds[0], ascending);
+    c->min = c->rounds[0];
+    c->max = c->rounds[n - 1];
+    c->median = n % 2 ? c->rounds[n / 2] : (c->rounds[n / 2 - 1] + c->rounds[n / 2]) / 2;
+}
+
+/* The contestant of some roles with the smallest median, or -1. */
+static int best_of(const results *r, size_t case_index, unsigned roles) {
+    int best = -1;
+    for (size_t i = 0; i < r->what->contestant_count; i++) {
+        const cell *c = cell_of(r, case_index, i);
+        if (!(r->what->contestants[i].role & roles) || c->status != CONTESTANT_DONE ||
+            c->round_count == 0)
+            continue;
+        if (best < 0 || c->median < cell_of(r, case_index, (size_t)best)->median)
+            best = (int)i;
+    }
+    return best;
+}
+
+double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles) {
+    const cell *own = cell_of(r, case_index, lido);
+    int best = best_of(r, case_index, roles);
+    if (best < 0 || own->status != CONTESTANT_DONE)
+        return -1;
+    double other = cell_of(r, case_index, (size_t)best)->median;
+    if (other <= 0)
+        return own->median <= 0 ? 1 : -1; /* nought against nought is equal; else no ratio exists */
+    return own->median > 0 ? own->median / other : 0;
+}
+
+/* ---- The machine ------------------------------------------------------------------------------- */
+
+/* The value behind "KEY : " in a file of the kernel. */
+static void read_key(const char *path, const char *key, char *text, size_t capacity) {
+    char line[512];
+    FILE *file = fopen(path, "re");
+    snprintf(text, capacity, "unknown");
+    while (file && fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (strncmp(line, key, strlen(key)) != 0 || !colon)
+            continue;
+        colon += 1 + strspn(colon + 1, " \t");
+        snprintf(text, capacity, "%.*s", (int)strcspn(colon, "\n"), colon);
+        break;
+    }
+    if (file)
+        fclose(file);
+}
+
+static void describe_machine(char *text, size_t capacity) {
+    char model[160], memory[64];
+    struct utsname kernel;
+    cpu_set_t allowed;
+    double load = 0;
+    read_key("/proc/cpuinfo", "model name", model, sizeof model);
+    read_key("/proc/meminfo", "MemTotal", memory, sizeof memory);
+    if (uname(&kernel) != 0)
+        memset(&kernel, 0, sizeof kernel);
+    int count = sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : 0;
+    if (getloadavg(&load, 1) != 1)
+        load = -1;
+    snprintf(text, capacity,
+             "%s, %d CPUs, %s memory, %s %s, load at the start %.1f; compiled by %s", model, count,
+             memory, kernel.sysname, kernel.release, load,
+#ifdef __clang__
+             "clang " __clang_version__
+#else
+             "gcc " __VERSION__
+#endif
+    );
+}
+
+/* ---- Tables ------------------------------------------------------------------------------------- */
+
+static const char *why_not(contestant_status status) {
+    switch (status) {
+    case CONTESTANT_MISSING:
+        return "missing";
+    case CONTESTANT_CANNOT:
+        return "cannot";
+    case CONTESTANT_FAILED:
+        return "failed";
+    case CONTESTANT_DONE:
+        return "-";
+    }
+    return "?";
+}
+
+void report_head(FILE *stream, const results *r) {
+    char machine[512];
+    describe_machine(machine, sizeof machine);
+    fprintf(stream, "bench %s on %s\n", r->what->name, machine);
+    for (size_t i = 0; i < r->what->contestant_count; i++) {
+        const contestant_output *version = &r->versions[i];
+        fprintf(stream, "  %-*s %s%s%s\n", NAME_WIDTH, r->what->contestants[i].name,
+                version->status == CONTESTANT_DONE ? "" : why_not(version->status),
+                version->status == CONTESTANT_DONE || version->text[0] == '\0' ? "" : ": ",
+                version->text);
+    }
+}
+
+static void print_cell(FILE *stream, const cell *c) {
+    char text[64];
+    if (c->status != CONTESTANT_DONE || c->round_count == 0) {
+        fprintf(stream, "%*s", COLUMN_WIDTH, why_not(c->status));
+        return;
+    }
+    double spread = c->median > 0 ? 50 * (c->max - c->min) / c->median : 0;
+    snprintf(text, sizeof text, "%.*f", c->median < 10 ? 2 : c->median < 100 ? 1 : 0, c->median);
+    fprintf(stream, "%*s \u00b1%3.0f%%", COLUMN_WIDTH - 6, text, spread < 999 ? spread : 999);
+}
+
+static bool took_part(const results *r, size_t first, size_t last, size_t contestant) {
+    for (size_t i = first; i <= last; i++) {
+        const cell *c = cell_of(r, i, contestant);
+        if (r->ran[i] && (c->status != CONTESTANT_DONE || c->round_count > 0))
+            return true;
+    }
+    return false;
+}
+
+/* A figure beside its bar: "0.72 ≤0.80" or "0.91 >0.80"; without a bar, the figure alone. */
+static void print_against_bar(FILE *stream, double figure, bool has_bar, double bar) {
+    char text[64];
+    bool holds = figure <= bar;
+    if (figure < 0)
+        snprintf(text, sizeof text, "-");
+    else if (has_bar)
+        snprintf(text, sizeof text, "%.*f %s%.*f", figure < 100 ? 2 : 0, figure,
+                 holds ? "\u2264" : ">", bar < 10 ? 2 : 0, bar);
+    else
+        snprintf(text, sizeof text, "%.2f", figure);
+    /* The sign is one column wide and three bytes long. */
+    fprintf(stream, "%*s", COLUMN_WIDTH + (figure >= 0 && has_bar && holds ? 2 : 0), text);
+}
+
+/* Says whether a line of a group would hold anything. */
+static bool group_has_bar(const results *r, size_t first, size_t last, bool absolute) {
+    for (size_t i = first; i <= last; i++) {
+        if (absolute ? r->what->cases[i].bounded : r->what->cases[i].must_malloc > 0)
+            return true;
+    }
+    return false;
+}
+
+static void print_ratio_line(FILE *stream, const results *r, size_t first, size_t last, size_t lido,
+                             unsigned order, unsigned roles, const char *against) {
+    char name[128];
+    snprintf(name, sizeof name, "%s / %s", r->what->contestants[lido].name, against);
+    fprintf(stream, "  %-*s", NAME_WIDTH, name);
+    for (size_t i = first; i <= last; i++) {
+        const bench_case *one = &r->what->cases[i];
+        double bar = 0;
+        if (roles == (BENCH_PEER | BENCH_POOL) && order < 2)
+            bar = one->must[order];
+        else if (roles == BENCH_PEER && order == 0)
+            bar = one->must_malloc;
+        print_against_bar(stream, r->ran[i] ? ratio_to(r, i, lido, roles) : -1, bar > 0, bar);
+    }
+    fputc('\n', stream);
+}
+
+/* The lines below a table that say how one lido contestant stands; order counts them from 0. */
+static void print_ratios(FILE *stream, const results *r, size_t first, size_t last, size_t lido,
+                         unsigned order) {
+    print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER | BENCH_POOL, "best peer");
+    if (group_has_bar(r, first, last, false) && order == 0)
+        print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER, "best malloc");
+    print_ratio_line(stream, r, first, last, lido, order, BENCH_NAIVE, "naive");
+    if (!group_has_bar(r, first, last, true) || order != 0)
+        return;
+    fprintf(stream, "  %-*s", NAME_WIDTH, "lido and its bar");
+    for (size_t i = first; i <= last; i++) {
+        const cell *c = cell_of(r, i, lido);
+        print_against_bar(stream, r->ran[i] && c->round_count ? c->median : -1,
+                          r->what->cases[i].bounded, r->what->cases[i].at_most);
+    }
+    fputc('\n', stream);
+}
+
+void report_group(FILE *stream, const results *r, size_t first, size_t last) {
+    const bench *what = r->what;
+    unsigned order = 0;
+    fprintf(stream, "\n%s\n  %-*s", what->cases[first].group, NAME_WIDTH, "");
+    for (size_t i = first; i <= last; i++)
+        fprintf(stream, "%*s", COLUMN_WIDTH, what->cases[i].column);
+    fputc('\n', stream);
+    for (size_t k = 0; k < what->contestant_count; k++) {
+        if (!took_part(r, first, last, k))
+            continue;
+        fprintf(stream, "  %-*s", NAME_WIDTH, what->contestants[k].name);
+        for (size_t i = first; i <= last; i++)
+            print_cell(stream, cell_of(r, i, k));
+        fputc('\n', stream);
+    }
+    for (size_t k = 0; k < what->contestant_count; k++) {
+        if (what->contestants[k].role != BENCH_LIDO)
+            continue;
+        if (took_part(r, first, last, k))
+            print_ratios(stream, r, first, last, k, order);
+        order++;
+    }
+    fflush(stream);
+}
+
+/* ---- JSON ---------------------------------------------------------------------------------------- */
+
+static void json_text(FILE *stream, const char *text) {
+    fputc('"', stream);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            fprintf(stream, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            fprintf(stream, "\\u%04x", (unsigned)(unsigned char)*text);
+        else
+            fputc(*text, stream);
+    }
+    fputc('"', stream);
+}
+
+static void json_figures(FILE *stream, const cell *c) {
+    fprintf(stream, "\"median\": %.6g, \"min\": %.6g, \"max\": %.6g", c->median, c->min, c->max);
+}
+
+static void json_ratio(FILE *stream, const char *key, double ratio) {
+    if (ratio < 0)
+        fprintf(stream, ",\n   \"%s\": null", key);
+    else
+        fprintf(stream, ",\n   \"%s\": %.4g", key, ratio);
+}
+
+static void json_peers(FILE *stream, const results *r, size_t case_index) {
+    const char *separator = "";
+    fputs(",\n   \"peers\": {", stream);
+    for (size_t i = 0; i < r->what->contestant_count; i++) {
+        const bench_contestant *who = &r->what->contestants[i];
+        const cell *c = cell_of(r, case_index, i);
+        if (!(who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) ||
+            c->status != CONTESTANT_DONE || c->round_count == 0)
+            continue;
+        fprintf(stream, "%s\n     ", separator);
+        json_text(stream, who->name);
+        fputs(": {\"version\": ", stream);
+        json_text(stream, r->versions[i].text);
+        fputs(", ", stream);
+        json_figures(stream, c);
+        fputc('}', stream);
+        separator = ",";
+    }
+    fputc('}', stream);
+}
+
+static void json_case(FILE *stream, const results *r, size_t case_index, size_t lido,
+                      const char *machine) {
+    const bench_case *one = &r->what->cases[case_index];
+    const cell *own = cell_of(r, case_index, lido);
+    int floor = best_of(r, case_index, BENCH_FLOOR);
+    char name[256];
+    snprintf(name, sizeof name, "%s, %s", one->name, r->what->contestants[lido].name);
+    fputs("  {\"bench\": ", stream);
+    json_text(stream, r->what->name);
+    fputs(", \"case\": ", stream);
+    json_text(stream, name);
+    fputs(", \"unit\": ", stream);
+    json_text(stream, one->unit);
+    fputs(",\n   \"lido\": {", stream);
+    json_figures(stream, own);
+    fputc('}', stream);
+    json_peers(stream, r, case_index);
+    json_ratio(stream, "ratio_to_best", ratio_to(r, case_index, lido, BENCH_PEER | BENCH_POOL));
+    json_ratio(stream, "ratio_to_naive", ratio_to(r, case_index, lido, BENCH_NAIVE));
+    fputs(",\n   \"floor\": ", stream);
+    if (floor >= 0) {
+        fputc('{', stream);
+        json_figures(stream, cell_of(r, case_index, (size_t)floor));
+        fputc('}', stream);
+    } else {
+        fputs("null", stream);
+    }
+    fprintf(stream, ",\n   \"rounds\": %zu, \"machine\": ", own->round_count);
+    json_text(stream, machine);
+    fputc('}', stream);
+}
+
+bool report_json(const char *path, const results *r) {
+    char machine[512];
+    FILE *stream = fopen(path, "we");
+    if (!stream)
+        return false;
+    describe_machine(machine, sizeof machine);
+    const char *separator = "[\n";
+    for (size_t i = 0; i < r->what->case_count; i++) {
+        for (size_t k = 0; k < r->what->contestant_count; k++) {
+            const cell *c = cell_of(r, i, k);
+            if (!r->ran[i] || r->what->contestants[k].role != BENCH_LIDO ||
+                c->status != CONTESTANT_DONE || c->round_count == 0)
+                continue;
+            fputs(separator, stream);
+            json_case(stream, r, i, k, machine);
+            separator = ",\n";
+        }
+    }
+    fputs(separator[0] == '[' ? "[]\n" : "\n]\n", stream);
+    bool written = ferror(stream) == 0;
+    return fclose(stream) == 0 && written;
+}
