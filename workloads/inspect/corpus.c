@@ -189,9 +189,17 @@ bool corpus_read(struct corpus *corpus, const char *dir) {
         corpus->largest_first[i] = corpus->by_module[i] = i;
     }
     free(root_package);
+    corpus->work_count = count;
     qsort_r(corpus->largest_first, count, sizeof(uint32_t), larger_first, corpus->files.items);
     qsort_r(corpus->by_module, count, sizeof(uint32_t), by_module, corpus->files.items);
     return true;
+}
+
+void corpus_sample(struct corpus *corpus, uint32_t count) {
+    for (uint32_t i = 0; i < count && count < corpus->work_count; i++)
+        corpus->largest_first[i] = corpus->largest_first[(uint64_t)i * corpus->work_count / count];
+    if (count < corpus->work_count)
+        corpus->work_count = count;
 }
 
 void corpus_end(struct corpus *corpus) {

@@ -23,8 +23,9 @@ struct corpus {
     int root;                              /* DIR, open */
     ARRAY(struct source_file) files;       /* by path, bytewise */
     ARRAY(struct corpus_failure) failures; /* folders that could not be read */
-    uint32_t *largest_first;               /* numbers of files */
-    uint32_t *by_module;                   /* numbers of files, by module, then by path */
+    uint32_t *largest_first;               /* numbers of files: the work */
+    uint32_t work_count;
+    uint32_t *by_module; /* numbers of files, by module, then by path */
 };
 
 #define NO_FILE UINT32_MAX
@@ -32,6 +33,9 @@ struct corpus {
 /* Reads the tree; false: DIR itself cannot be opened (errno says why). */
 bool corpus_read(struct corpus *corpus, const char *dir);
 void corpus_end(struct corpus *corpus);
+
+/* Leaves only so many files of the work, evenly chosen by size. */
+void corpus_sample(struct corpus *corpus, uint32_t count);
 
 /* Returns  the file that a module name means, or NO_FILE. */
 uint32_t corpus_find_module(const struct corpus *corpus, const char *module);

@@ -35,6 +35,10 @@ static const char usage[] =
     "  --no-progress     no progress on standard error\n"
     "  --help            this\n"
     "\n"
+    "For lido bench: --measure cpu|hand-over|rss|system|ready prints one number; with "
+    "--share-rules,\n"
+    "--plain-malloc, --serial for what lido is compared with, and --sample N files.\n"
+    "\n"
     "Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.\n";
 
 /* ---- Options -------------------------------------------------------------------------------- */
@@ -85,7 +89,22 @@ static int refuse_option(char *argv[], int option) {
 
 /* Returns  EXIT_DONE, or the status to end with; -1: end well, the help was asked for. */
 static int parse_options(int argc, char *argv[], struct options *options) {
-    enum { DB = 256, JSON, THREADS, KINDS, RULES, DETECTORS, NO_POOL, NO_PROGRESS, HELP };
+    enum {
+        DB = 256,
+        JSON,
+        THREADS,
+        KINDS,
+        RULES,
+        DETECTORS,
+        NO_POOL,
+        NO_PROGRESS,
+        MEASURE,
+        SHARE_RULES,
+        PLAIN_MALLOC,
+        SERIAL,
+        SAMPLE,
+        HELP
+    };
     static const struct option known[] = {{"db", required_argument, NULL, DB},
                                           {"json", required_argument, NULL, JSON},
                                           {"threads", required_argument, NULL, THREADS},
@@ -94,6 +113,11 @@ static int parse_options(int argc, char *argv[], struct options *options) {
                                           {"detectors", required_argument, NULL, DETECTORS},
                                           {"no-pool", no_argument, NULL, NO_POOL},
                                           {"no-progress", no_argument, NULL, NO_PROGRESS},
+                                          {"measure", required_argument, NULL, MEASURE},
+                                          {"share-rules", no_argument, NULL, SHARE_RULES},
+                                          {"plain-malloc", no_argument, NULL, PLAIN_MALLOC},
+                                          {"serial", no_argument, NULL, SERIAL},
+                                          {"sample", required_argument, NULL, SAMPLE},
                                           {"help", no_argument, NULL, HELP},
                                           {NULL, 0, NULL, 0}};
     bool good = true;
@@ -125,6 +149,21 @@ static int parse_options(int argc, char *argv[], struct options *options) {
             break;
         case NO_PROGRESS:
             options->no_progress = true;
+            break;
+        case MEASURE:
+            good = measure_is_known(options->measure = optarg);
+            break;
+        case SHARE_RULES:
+            options->share_rules = true;
+            break;
+        case PLAIN_MALLOC:
+            options->plain_malloc = true;
+            break;
+        case SERIAL:
+            options->serial = true;
+            break;
+        case SAMPLE:
+            good = parse_count("sample", optarg, UINT32_MAX, &options->sample);
             break;
         case HELP:
         case 'h':
@@ -218,7 +257,9 @@ static int run_all(struct run *run, struct store *store, uint64_t begin_ns) {
         workers_end(run);
         return complain("--rules", run->rules.error, EXIT_USAGE);
     }
-    good = good && workers_run(run);
+    bool get_ready =
+        good && run->options->measure != NULL && strcmp(run->options->measure, "ready") == 0;
+    good = good && (get_ready ? measure_getting_ready(run) : workers_run(run));
     good = workers_end(run) && good;
     alloc_thread_end();
     groups_finish(&run->groups);
@@ -232,8 +273,11 @@ static int run_all(struct run *run, struct store *store, uint64_t begin_ns) {
         good = false;
     }
     take_figures(run, begin_ns);
+    if (run->options->measure != NULL)
+        measure_print(run);
     bool json_on_stdout = run->options->json != NULL && strcmp(run->options->json, "-") == 0;
-    report_summary(run, json_on_stdout ? stderr : stdout);
+    if (run->options->measure == NULL)
+        report_summary(run, json_on_stdout ? stderr : stdout);
     if (run->options->json != NULL && !report_json(run, run->options->json))
         good = complain(run->options->json, strerror(errno), EXIT_FAILED) == EXIT_DONE;
     if (fflush(stdout) != 0)
@@ -249,7 +293,7 @@ static int run_with_options(struct options *options, const char *dir) {
     uint64_t begin_ns = lido_now_ns();
     if (!detector_prepare_tables(&mismatch))
         return complain(mismatch, "", EXIT_FAILED);
-    if (!alloc_start())
+    if (!options->plain_malloc && !alloc_start())
         return complain(lido_last_error(), "", EXIT_FAILED);
     if (options->threads == 0)
         options->threads = count_processors() < THREAD_LIMIT ? count_processors() : THREAD_LIMIT;
@@ -268,6 +312,8 @@ static int run_with_options(struct options *options, const char *dir) {
         free(message);
         corpus_end(&run.corpus);
     } else {
+        if (options->sample > 0)
+            corpus_sample(&run.corpus, options->sample);
         groups_start(&run.groups, &run.corpus);
         status = run_all(&run, store, begin_ns);
         groups_end(&run.groups);

@@ -12,7 +12,7 @@ enum { WORST_COUNT = 10, FAILED_SHOWN = 10, BAR_WIDTH = 30 };
 
 void report_progress(const struct run *run, uint32_t done, double seconds, bool on_terminal) {
     static uint32_t told; /* tenths that have been told, where there is no terminal */
-    uint32_t total = run->corpus.files.count;
+    uint32_t total = run->corpus.work_count;
     double share = total > 0 ? (double)done / total : 1, rate = done / (seconds + 1e-9);
     if (on_terminal) {
         int filled = (int)(share * BAR_WIDTH);

@@ -14,7 +14,9 @@
 
 const TSLanguage *tree_sitter_python(void);
 
-enum { NO_CAPTURE = UINT32_MAX, QUERY_LIMIT_BYTES = 1 << 20 };
+enum { QUERY_LIMIT_BYTES = 1 << 20 };
+
+#define NO_CAPTURE UINT32_MAX
 
 struct operand {
     const char *text; /* NULL: a capture */
@@ -29,25 +31,27 @@ struct predicate {
     regex_t regex;
 };
 
-struct compiled_rule {
+struct compiled_rules {
+    struct ruleset *rules;
     TSQuery *query;
-    uint32_t name; /* position in the ruleset */
-    uint32_t key, place;
+    uint32_t key, place; /* captures */
     ARRAY(struct predicate) predicates;
     ARRAY(struct operand) operands;
-    uint32_t *pattern_ends; /* predicates of pattern i end here */
+    ARRAY(struct pattern) patterns;
 };
 
-struct compiled_rules {
-    const struct ruleset *rules;
-    ARRAY(struct compiled_rule) items;
+/* A pattern of the query: the rule it came from, and where its predicates end. */
+struct pattern {
+    uint32_t rule, predicates_end;
 };
 
 /* ---- Reading ---------------------------------------------------------------------------- */
 
+/* Adds a file to the joint text. */
 static bool read_rule(struct ruleset *rules, const char *path) {
     const char *slash = strrchr(path, '/'), *stem = slash != NULL ? slash + 1 : path;
     size_t stem_length = strlen(stem);
+    int c;
     if (stem_length > 4 && strcmp(stem + stem_length - 4, ".scm") == 0)
         stem_length -= 4;
     FILE *file = fopen(path, "re");
@@ -55,21 +59,18 @@ static bool read_rule(struct ruleset *rules, const char *path) {
         snprintf(rules->error, sizeof rules->error, "%s: %s", path, strerror(errno));
         return false;
     }
-    char *text = must_realloc(NULL, QUERY_LIMIT_BYTES);
-    size_t length = fread(text, 1, QUERY_LIMIT_BYTES, file);
-    bool bad = ferror(file) != 0 || length == QUERY_LIMIT_BYTES;
+    struct rule rule = {.start = rules->text.count, .path = must_copy(path, strlen(path))};
+    while ((c = getc(file)) != EOF && rules->text.count < QUERY_LIMIT_BYTES)
+        *array_push(&rules->text) = (char)c;
+    *array_push(&rules->text) = '\n';
+    rule.end = rules->text.count;
+    rule.name = must_realloc(NULL, stem_length + 6);
+    snprintf(rule.name, stem_length + 6, "rule.%.*s", (int)stem_length, stem);
+    *array_push(&rules->rules) = rule;
+    if (ferror(file) != 0 || c != EOF)
+        snprintf(rules->error, sizeof rules->error, "%s: cannot be read, or is too large", path);
     fclose(file);
-    if (bad) {
-        snprintf(rules->error, sizeof rules->error, "%s: cannot be read, or is 1 MiB or more",
-                 path);
-        free(text);
-        return false;
-    }
-    char *name = must_realloc(NULL, stem_length + 6);
-    snprintf(name, stem_length + 6, "rule.%.*s", (int)stem_length, stem);
-    *array_push(&rules->rules) = (struct rule){name, must_copy(path, strlen(path)),
-                                               must_realloc(text, length + 1), (uint32_t)length};
-    return true;
+    return rules->error[0] == '\0';
 }
 
 static int is_rule_file(const struct dirent *entry) {
@@ -107,19 +108,28 @@ void rules_end(struct ruleset *rules) {
     for (uint32_t i = 0; i < rules->rules.count; i++) {
         free(rules->rules.items[i].name);
         free(rules->rules.items[i].path);
-        free(rules->rules.items[i].text);
     }
     free(rules->rules.items);
+    free(rules->text.items);
     rules_free(rules->shared);
 }
 
 /* ---- Compiling -------------------------------------------------------------------------- */
 
-static bool complain(struct ruleset *rules, const struct rule *rule, uint32_t at, const char *what,
-                     const char *which) {
+/* The rule that a byte of the joint text is in. */
+static uint32_t rule_at(const struct ruleset *rules, uint32_t byte) {
+    uint32_t number = 0;
+    while (number + 1 < rules->rules.count && rules->rules.items[number + 1].start <= byte)
+        number++;
+    return number;
+}
+
+/* Notes what is wrong at a byte of the joint text. */
+static bool complain(struct ruleset *rules, uint32_t at, const char *what, const char *which) {
+    const struct rule *rule = &rules->rules.items[rule_at(rules, at)];
     uint32_t line = 1;
-    for (uint32_t i = 0; i < at && i < rule->length; i++)
-        line += rule->text[i] == '\n';
+    for (uint32_t i = rule->start; i < at; i++)
+        line += rules->text.items[i] == '\n';
     pthread_mutex_lock(&rules->lock);
     snprintf(rules->error, sizeof rules->error, "%s:%u: %s%s", rule->path, line, what, which);
     pthread_mutex_unlock(&rules->lock);
@@ -148,8 +158,7 @@ static bool name_predicate(const char *name, struct predicate *predicate) {
 }
 
 /* Compiles the predicate whose steps are given: name, capture, operands. */
-static bool compile_predicate(struct ruleset *rules, const struct rule *rule,
-                              struct compiled_rule *out, uint32_t at,
+static bool compile_predicate(struct compiled_rules *out, uint32_t at,
                               const TSQueryPredicateStep *steps, uint32_t count) {
     struct predicate predicate = {.first_operand = out->operands.count};
     uint32_t length;
@@ -157,7 +166,7 @@ static bool compile_predicate(struct ruleset *rules, const struct rule *rule,
                            ? ts_query_string_value_for_id(out->query, steps[0].value_id, &length)
                            : "";
     if (!name_predicate(name, &predicate))
-        return complain(rules, rule, at,
+        return complain(out->rules, at,
                         "known predicates are eq?, not-eq?, match?, not-match?, any-of?; not ",
                         name);
     bool shape = count >= 3 && steps[1].type == TSQueryPredicateStepTypeCapture &&
@@ -172,40 +181,47 @@ static bool compile_predicate(struct ruleset *rules, const struct rule *rule,
         *array_push(&out->operands) = operand;
     }
     if (!shape)
-        return complain(rules, rule, at, "wants a capture, then text: ", name);
+        return complain(out->rules, at, "wants a capture, then text: ", name);
     predicate.capture = steps[1].value_id;
     predicate.operand_count = count - 2;
     if (predicate.test == PREDICATE_MATCH) {
-        const char *pattern = out->operands.items[predicate.first_operand].text;
-        if (regcomp(&predicate.regex, pattern, REG_EXTENDED | REG_NOSUB) != 0)
-            return complain(rules, rule, at, "no extended regular expression: ", pattern);
+        const char *text = out->operands.items[predicate.first_operand].text;
+        if (regcomp(&predicate.regex, text, REG_EXTENDED | REG_NOSUB) != 0)
+            return complain(out->rules, at, "no extended regular expression: ", text);
     }
     *array_push(&out->predicates) = predicate;
     return true;
 }
 
-static bool compile_predicates(struct ruleset *rules, const struct rule *rule,
-                               struct compiled_rule *out) {
-    uint32_t patterns = ts_query_pattern_count(out->query);
-    out->pattern_ends = must_realloc(NULL, patterns * sizeof *out->pattern_ends);
-    for (uint32_t pattern = 0; pattern < patterns; pattern++) {
-        uint32_t count, from = 0;
-        uint32_t at = ts_query_start_byte_for_pattern(out->query, pattern);
-        const TSQueryPredicateStep *steps =
-            ts_query_predicates_for_pattern(out->query, pattern, &count);
-        for (uint32_t i = 0; i < count; i++) {
-            if (steps[i].type != TSQueryPredicateStepTypeDone)
-                continue;
-            if (!compile_predicate(rules, rule, out, at, steps + from, i - from))
-                return false;
-            from = i + 1;
-        }
-        out->pattern_ends[pattern] = out->predicates.count;
+static bool compile_pattern(struct compiled_rules *out, uint32_t pattern) {
+    uint32_t count, from = 0, at = ts_query_start_byte_for_pattern(out->query, pattern);
+    const TSQueryPredicateStep *steps =
+        ts_query_predicates_for_pattern(out->query, pattern, &count);
+    if (out->key == NO_CAPTURE ||
+        ts_query_capture_quantifier_for_id(out->query, pattern, out->key) == TSQuantifierZero)
+        return complain(out->rules, at, "the pattern captures no @key", "");
+    for (uint32_t i = 0; i < count; i++) {
+        if (steps[i].type != TSQueryPredicateStepTypeDone)
+            continue;
+        if (!compile_predicate(out, at, steps + from, i - from))
+            return false;
+        from = i + 1;
     }
+    *array_push(&out->patterns) = (struct pattern){rule_at(out->rules, at), out->predicates.count};
     return true;
 }
 
-static bool compile_rule(struct ruleset *rules, uint32_t number, struct compiled_rule *out) {
+static uint32_t find_capture_id(const TSQuery *query, const char *wanted) {
+    for (uint32_t id = 0; id < ts_query_capture_count(query); id++) {
+        uint32_t length;
+        if (strcmp(ts_query_capture_name_for_id(query, id, &length), wanted) == 0)
+            return id;
+    }
+    return NO_CAPTURE;
+}
+
+/* Compiles the text from one byte to another; NULL, after a complaint: it is wrong. */
+static TSQuery *compile_text(struct ruleset *rules, uint32_t from, uint32_t to) {
     static const char *const errors[] = {"",
                                          "syntax error in the query",
                                          "no such node in Python's grammar",
@@ -213,54 +229,59 @@ static bool compile_rule(struct ruleset *rules, uint32_t number, struct compiled
                                          "no such capture in this pattern",
                                          "a pattern that can never match",
                                          "the grammar does not fit tree-sitter"};
-    const struct rule *rule = &rules->rules.items[number];
     uint32_t at;
     TSQueryError error;
-    *out = (struct compiled_rule){.name = number, .key = NO_CAPTURE, .place = NO_CAPTURE};
-    out->query = ts_query_new(tree_sitter_python(), rule->text, rule->length, &at, &error);
-    if (out->query == NULL)
-        return complain(rules, rule, at, errors[error], "");
-    for (uint32_t id = 0; id < ts_query_capture_count(out->query); id++) {
-        uint32_t length;
-        const char *name = ts_query_capture_name_for_id(out->query, id, &length);
-        if (strcmp(name, "key") == 0)
-            out->key = id;
-        else if (strcmp(name, "place") == 0)
-            out->place = id;
+    TSQuery *query =
+        ts_query_new(tree_sitter_python(), rules->text.items + from, to - from, &at, &error);
+    if (query == NULL)
+        complain(rules, from + at < to ? from + at : to - 1, errors[error], "");
+    return query;
+}
+
+/* A file with a bracket too few may be noticed only in the next one: each is tried alone. */
+static void find_culprit(struct ruleset *rules) {
+    TSQuery *query;
+    for (uint32_t i = 0; i < rules->rules.count; i++) {
+        const struct rule *rule = &rules->rules.items[i];
+        if ((query = compile_text(rules, rule->start, rule->end)) == NULL)
+            return;
+        ts_query_delete(query);
     }
-    if (out->key == NO_CAPTURE)
-        return complain(rules, rule, 0, "has no capture @key: ", rule->name);
-    return compile_predicates(rules, rule, out);
 }
 
 struct compiled_rules *rules_compile(struct ruleset *rules) {
-    struct compiled_rules *compiled = must_realloc(NULL, sizeof *compiled);
-    *compiled = (struct compiled_rules){.rules = rules};
-    for (uint32_t i = 0; i < rules->rules.count; i++) {
-        if (!compile_rule(rules, i, array_push(&compiled->items))) {
-            rules_free(compiled);
-            return NULL;
-        }
+    struct compiled_rules *out = must_realloc(NULL, sizeof *out);
+    *out = (struct compiled_rules){.rules = rules};
+    if (rules->rules.count == 0)
+        return out;
+    out->query = compile_text(rules, 0, rules->text.count);
+    bool good = out->query != NULL;
+    if (good) {
+        out->key = find_capture_id(out->query, "key");
+        out->place = find_capture_id(out->query, "place");
+    } else {
+        find_culprit(rules);
     }
-    return compiled;
+    for (uint32_t i = 0; good && i < ts_query_pattern_count(out->query); i++)
+        good = compile_pattern(out, i);
+    if (good)
+        return out;
+    rules_free(out);
+    return NULL;
 }
 
 void rules_free(struct compiled_rules *compiled) {
     if (compiled == NULL)
         return;
-    for (uint32_t i = 0; i < compiled->items.count; i++) {
-        struct compiled_rule *rule = &compiled->items.items[i];
-        for (uint32_t j = 0; j < rule->predicates.count; j++) {
-            if (rule->predicates.items[j].test == PREDICATE_MATCH)
-                regfree(&rule->predicates.items[j].regex);
-        }
-        free(rule->predicates.items);
-        free(rule->operands.items);
-        free(rule->pattern_ends);
-        if (rule->query != NULL)
-            ts_query_delete(rule->query);
+    for (uint32_t i = 0; i < compiled->predicates.count; i++) {
+        if (compiled->predicates.items[i].test == PREDICATE_MATCH)
+            regfree(&compiled->predicates.items[i].regex);
     }
-    free(compiled->items.items);
+    free(compiled->predicates.items);
+    free(compiled->operands.items);
+    free(compiled->patterns.items);
+    if (compiled->query != NULL)
+        ts_query_delete(compiled->query);
     free(compiled);
 }
 
@@ -292,14 +313,14 @@ static bool test_operand(const struct predicate *predicate, const struct operand
 }
 
 /* A predicate holds if it does for every node of its capture (`+` and `*` capture several). */
-static bool holds(const struct compiled_rule *rule, const struct predicate *predicate,
+static bool holds(const struct compiled_rules *rules, const struct predicate *predicate,
                   const struct detector *d, const TSQueryMatch *match) {
     for (uint16_t i = 0; i < match->capture_count; i++) {
         bool any = false;
         if (match->captures[i].index != predicate->capture)
             continue;
         for (uint32_t j = 0; j < predicate->operand_count && !any; j++)
-            any = test_operand(predicate, &rule->operands.items[predicate->first_operand + j], d,
+            any = test_operand(predicate, &rules->operands.items[predicate->first_operand + j], d,
                                match, match->captures[i].node);
         if (any == predicate->negated)
             return false;
@@ -307,11 +328,12 @@ static bool holds(const struct compiled_rule *rule, const struct predicate *pred
     return true;
 }
 
-static bool accepts(const struct compiled_rule *rule, const struct detector *d,
+static bool accepts(const struct compiled_rules *rules, const struct detector *d,
                     const TSQueryMatch *match) {
-    uint32_t i = match->pattern_index == 0 ? 0 : rule->pattern_ends[match->pattern_index - 1];
-    for (; i < rule->pattern_ends[match->pattern_index]; i++) {
-        if (!holds(rule, &rule->predicates.items[i], d, match))
+    const struct pattern *pattern = &rules->patterns.items[match->pattern_index];
+    for (uint32_t i = match->pattern_index > 0 ? pattern[-1].predicates_end : 0;
+         i < pattern->predicates_end; i++) {
+        if (!holds(rules, &rules->predicates.items[i], d, match))
             return false;
     }
     return true;
@@ -335,25 +357,24 @@ static uint32_t function_at(const struct detector *d, uint32_t byte) {
 
 void rules_run(const struct compiled_rules *compiled, TSQueryCursor *cursor, struct detector *d,
                TSNode root) {
-    for (uint32_t i = 0; i < compiled->items.count; i++) {
-        const struct compiled_rule *rule = &compiled->items.items[i];
-        const char *name = compiled->rules->rules.items[rule->name].name;
-        TSQueryMatch match;
-        ts_query_cursor_exec(cursor, rule->query, root);
-        while (ts_query_cursor_next_match(cursor, &match)) {
-            const TSNode *key = find_capture(&match, rule->key);
-            const TSNode *place = find_capture(&match, rule->place);
-            place = place != NULL ? place : key;
-            if (key != NULL && accepts(rule, d, &match))
-                add_fact(d, SORT_RULE, ROLE_PLACE, put_node(d, *key), *place,
-                         function_at(d, ts_node_start_byte(*place)))
-                    ->module = strings_put(&d->strings, name, (uint32_t)strlen(name));
-        }
-        if (ts_query_cursor_did_exceed_match_limit(cursor)) {
-            struct ruleset *rules = (struct ruleset *)(uintptr_t)compiled->rules;
-            pthread_mutex_lock(&rules->lock);
-            rules->match_limit_hits++;
-            pthread_mutex_unlock(&rules->lock);
-        }
+    TSQueryMatch match;
+    if (compiled->query == NULL)
+        return;
+    ts_query_cursor_exec(cursor, compiled->query, root);
+    while (ts_query_cursor_next_match(cursor, &match)) {
+        const TSNode *key = find_capture(&match, compiled->key);
+        const TSNode *place = find_capture(&match, compiled->place);
+        const char *name =
+            compiled->rules->rules.items[compiled->patterns.items[match.pattern_index].rule].name;
+        place = place != NULL ? place : key;
+        if (key != NULL && accepts(compiled, d, &match))
+            add_fact(d, SORT_RULE, ROLE_PLACE, put_node(d, *key), *place,
+                     function_at(d, ts_node_start_byte(*place)))
+                ->module = strings_put(&d->strings, name, (uint32_t)strlen(name));
+    }
+    if (ts_query_cursor_did_exceed_match_limit(cursor)) {
+        pthread_mutex_lock(&compiled->rules->lock);
+        compiled->rules->match_limit_hits++;
+        pthread_mutex_unlock(&compiled->rules->lock);
     }
 }

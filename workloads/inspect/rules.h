@@ -13,16 +13,17 @@
 
 struct rule {
     char *name; /* "rule.environment": the stem of the file, the kind of its findings */
-    char *path, *text;
-    uint32_t length;
+    char *path;
+    uint32_t start, end; /* in the joint text */
 };
 
 struct ruleset {
     ARRAY(struct rule) rules;
+    ARRAY(char) text;              /* all files, one after another: one query walks a tree once */
     struct compiled_rules *shared; /* one for all detectors, instead of one each; for comparison */
     pthread_mutex_t lock;
     char error[512];           /* why the last compilation failed; under the lock */
-    uint64_t match_limit_hits; /* files in which a query gave up; under the lock */
+    uint64_t match_limit_hits; /* files in which the query gave up; under the lock */
 };
 
 struct detector;
@@ -36,7 +37,7 @@ void rules_end(struct ruleset *rules);
 struct compiled_rules *rules_compile(struct ruleset *rules);
 void rules_free(struct compiled_rules *compiled);
 
-/* Runs them over a tree and adds their facts. */
+/* Runs the rules over a tree and adds their facts. */
 void rules_run(const struct compiled_rules *compiled, TSQueryCursor *cursor, struct detector *d,
                TSNode root);
 

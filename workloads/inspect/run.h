@@ -14,6 +14,10 @@ struct options {
     uint32_t threads, detectors;
     uint32_t kinds; /* bit mask of enum kind */
     bool no_pool, no_progress;
+    /* For measuring. */
+    const char *measure; /* what to print */
+    uint32_t sample;     /* analyse this many files only, evenly chosen; 0: all */
+    bool share_rules, plain_malloc, serial;
 };
 
 /* What the workers share; everything below `lock` is under it. */
@@ -55,6 +59,14 @@ bool workers_prepare(struct run *run);
 bool workers_run(struct run *run);
 /* Ends the pool; false: run->failure. */
 bool workers_end(struct run *run);
+
+/* ---- measure.c ------------------------------------------------------------------------------ */
+
+/* false, after a message: there is no such measure. */
+bool measure_is_known(const char *name);
+/* Times how long it takes until options->detectors detectors exist; in place of workers_run. */
+bool measure_getting_ready(struct run *run);
+void measure_print(const struct run *run);
 
 /* ---- store.c -------------------------------------------------------------------------------- */
 

@@ -128,6 +128,8 @@ static bool fail(struct run *run) {
 bool workers_prepare(struct run *run) {
     const struct options *options = run->options;
     void *first;
+    if (options->share_rules && (run->rules.shared = rules_compile(&run->rules)) == NULL)
+        return fail(run);
     if (options->no_pool) {
         if (create_detector(run, &first) != 0)
             return fail(run);
@@ -160,7 +162,7 @@ bool workers_end(struct run *run) {
 
 static bool take_file(struct run *run, uint32_t *file) {
     pthread_mutex_lock(&run->lock);
-    bool more = !run->stop && run->next < run->corpus.files.count;
+    bool more = !run->stop && run->next < run->corpus.work_count;
     if (more)
         *file = run->corpus.largest_first[run->next++];
     pthread_mutex_unlock(&run->lock);
