@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 extern char **environ;
-extern void __asan_init(void) __attribute__((weak));
 
 /* ---- Swarm ---------------------------------------------------------------------------------- */
 
@@ -96,7 +95,7 @@ enum { rounds = 5 };
 static bool ratios(struct row *row, struct swarm_options above, enum swarm_variant over,
                    struct swarm_options below, enum swarm_variant under, double ratio[rounds]) {
     struct swarm_run a, b;
-    if (__asan_init != NULL) {
+    if (validate_under_asan()) {
         row_not_measured(row, "AddressSanitizer stands in the place of the system's malloc");
         return false;
     }
