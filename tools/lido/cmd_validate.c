@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * `lido validate`: which rows there are, what is asked of each, and the command itself.
  * docs/validate.md says how to read the report. */
+#include "command.h"
 #include "validate.h"
 
 #include <errno.h>

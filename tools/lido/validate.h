@@ -17,11 +17,6 @@
 
 enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_NOT_MEASURED };
 
-/* The command: `lido validate`.
- *
- * Returns  0 no row failed, 1 some did, 2 wrong usage. */
-int cmd_validate(int argc, char *argv[]);
-
 extern const char *const verdict_name[3];
 
 struct row {
