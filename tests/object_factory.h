@@ -124,9 +124,9 @@ static inline lido_object_pool *pool_of(struct factory *factory, uint64_t object
     lido_object_pool *pool = NULL;
     CHECK_OK(lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "parsers", .object_limit = object_limit,
-                                 .create = create_object, .validate = validate_object,
-                                 .reset = reset_object, .destroy = destroy_object,
-                                 .context = factory),
+                                 .order = LIDO_OBJECT_POOL_STRICT, .create = create_object,
+                                 .validate = validate_object, .reset = reset_object,
+                                 .destroy = destroy_object, .context = factory),
         &pool));
     return pool;
 }

@@ -96,10 +96,16 @@ LIDO_API const char *lido_last_error(void);
 /* ---- Time ------------------------------------------------------------------------------ */
 
 /* Time is nanoseconds in a uint64_t; points in time are those of CLOCK_MONOTONIC. */
-#define LIDO_MICROSECONDS(n) ((uint64_t)(n) * UINT64_C(1000))
-#define LIDO_MILLISECONDS(n) ((uint64_t)(n) * UINT64_C(1000000))
-#define LIDO_SECONDS(n)      ((uint64_t)(n) * UINT64_C(1000000000))
+#define LIDO_MICROSECONDS(n) (LIDO__NANOSECONDS(n) * UINT64_C(1000))
+#define LIDO_MILLISECONDS(n) (LIDO__NANOSECONDS(n) * UINT64_C(1000000))
+#define LIDO_SECONDS(n)      (LIDO__NANOSECONDS(n) * UINT64_C(1000000000))
 #define LIDO_FOREVER         UINT64_MAX
+
+#ifdef __cplusplus
+#define LIDO__NANOSECONDS(n) static_cast<uint64_t>(n)
+#else
+#define LIDO__NANOSECONDS(n) ((uint64_t)(n))
+#endif
 
 /* Returns  now, for the _until form of a waiting call: lido_now_ns() + LIDO_SECONDS(2). */
 LIDO_API uint64_t lido_now_ns(void);

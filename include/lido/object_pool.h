@@ -17,7 +17,8 @@
  *   - A lease released twice, a stale copy of a lease, and a lease of another pool are refused,
  *     named in lido_last_error(), and harm nothing.
  *   - An acquire ends by its deadline unless a callback of yours runs longer.
- *   - Waiters are served in the order they came.
+ *   - Waiters are served in the order they came, but for a bounded overtaking (`order`).
+ *   - No thread waits while an object is free.
  *   - Release needs no memory.
  *
  * Callbacks run with no lock held, several at once, in the thread that acquires, releases,
@@ -41,6 +42,14 @@ typedef struct lido_object_pool lido_object_pool;
 
 /* ---- Making a pool --------------------------------------------------------------------- */
 
+/* Who gets what is released while others wait. */
+typedef enum lido_object_pool_order {
+    LIDO_OBJECT_POOL_BOUNDED = 0, /* who comes by may take it before a waiter, but no waiter is
+                                     passed more than overtake_limit times: fast and fair */
+    LIDO_OBJECT_POOL_STRICT    = 1, /* always the oldest waiter: a switch of threads each time */
+    LIDO_OBJECT_POOL_UNORDERED = 2, /* who comes first */
+} lido_object_pool_order;
+
 /* Zero in a field is its default; object_limit and create have none.
  * Later versions add fields at the end; programs built today keep working. */
 typedef struct lido_object_pool_options {
@@ -61,6 +70,9 @@ typedef struct lido_object_pool_options {
     /* Ends an object; required if create keeps anything. */
     void (*destroy)(void *context, void *object);
     void *context; /* handed to each callback */
+
+    uint64_t order;          /* lido_object_pool_order */
+    uint64_t overtake_limit; /* for BOUNDED, 1 to 1,000,000; default 8 */
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */
@@ -81,6 +93,7 @@ LIDO_API LIDO_NODISCARD lido_status lido_object_pool_create_at(
  *
  * Errors   ARGUMENT   count is above object_limit
  *          CALLBACK   create failed; what was built before stays
+ *          NO_MEMORY  no memory for more slots
  *          CLOSED     lido_object_pool_close was called */
 LIDO_API lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count);
 
@@ -105,6 +118,7 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
  *          LIMIT      waiter_limit threads wait already
  *          CALLBACK   create failed
  *          CLOSED     lido_object_pool_close was called
+ *          NO_MEMORY  no memory for more slots
  *          On any error lease->object is NULL.
  * Waits    for a release, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \
@@ -174,7 +188,8 @@ typedef struct lido_object_pool_stats {
     uint64_t released;        /* leases given back since creation */
     uint64_t discarded;       /* leases given back by discard */
     uint64_t live;            /* leases out */
-    uint64_t live_peak;       /* the most that were ever out at once */
+    uint64_t live_peak;       /* the most that were out at once when one was built, waited for, or
+                                 when figures were read */
     uint64_t idle;            /* objects ready to be handed out */
     uint64_t existing;        /* objects that exist or are being built or ended */
     uint64_t created;         /* objects built since creation */
@@ -203,7 +218,7 @@ LIDO_API lido_status lido_object_pool_read_stats(const lido_object_pool *pool,
 /* Changes the limit of the running pool. A lower one destroys idle objects above it now and
  * others when they come back.
  *
- * Errors   ARGUMENT   out of range; NO_MEMORY  the larger table could not be had */
+ * Errors   ARGUMENT   out of range */
 LIDO_API lido_status lido_object_pool_set_object_limit(lido_object_pool *pool,
                                                        uint64_t          object_limit);
 

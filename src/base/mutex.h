@@ -2,7 +2,7 @@
  * The lock that lido itself takes: held for a few instructions, never over a callback, a log
  * record, I/O or malloc. One name, so that what is under it can change in one place.
  *
- * Lock order, outermost first: fork -> registry -> a resource's own lock -> threads -> log.  */
+ * Lock order, outermost first: fork -> near -> registry -> a resource's own lock -> threads -> log. */
 #ifndef LIDO_SRC_BASE_MUTEX_H
 #define LIDO_SRC_BASE_MUTEX_H
 

@@ -151,14 +151,14 @@ static void put_failure(struct line *line, const struct lido__failure *failure) 
 }
 
 lido_status lido_last_status(void) {
-    return lido__thread_self ? lido__thread_self->failure.status : without_record;
+    return lido__thread_is_known() ? lido__thread_self->failure.status : without_record;
 }
 
 const char *lido_last_error(void) {
     struct lido__thread *thread = lido__thread_self;
-    if (!thread && without_record != LIDO_OK)
+    if (!lido__thread_is_known() && without_record != LIDO_OK)
         return "a call of lido failed, and there was no memory to keep more than its status";
-    if (!thread || thread->failure.status == LIDO_OK)
+    if (!lido__thread_is_known() || thread->failure.status == LIDO_OK)
         return "no call of lido has failed on this thread";
     struct line line = {.text = thread->failure.line, .size = sizeof thread->failure.line};
     put_failure(&line, &thread->failure);

@@ -10,7 +10,14 @@
 
 enum { EXIT_CALLS = 8 };
 
-_Thread_local struct lido__thread *lido__thread_self __attribute__((tls_model("initial-exec")));
+#define NONE_4  &lido__near_none, &lido__near_none, &lido__near_none, &lido__near_none
+#define NONE_16 NONE_4, NONE_4, NONE_4, NONE_4
+#define NONE_65 NONE_16, NONE_16, NONE_16, NONE_16, &lido__near_none
+
+struct lido__near lido__near_none;
+struct lido__thread lido__thread_none = {.near = {NONE_65}};
+_Thread_local struct lido__thread *lido__thread_self
+    __attribute__((tls_model("initial-exec"))) = &lido__thread_none;
 
 static lido__mutex lock = LIDO__MUTEX_INIT;
 static struct lido__thread *threads; /* by slot */
@@ -41,7 +48,7 @@ static void at_thread_exit(void *record) {
     lido__lock(&lock);
     unlink_record(thread);
     lido__unlock(&lock);
-    lido__thread_self = NULL;
+    lido__thread_self = &lido__thread_none;
     lido__sys.free(thread);
 }
 
@@ -58,7 +65,7 @@ static void fork_parent(void) {
 static struct lido__thread *vanished;
 
 static void fork_child(void) {
-    struct lido__thread *self = lido__thread_self;
+    struct lido__thread *self = lido__thread_is_known() ? lido__thread_self : NULL;
     while (threads) {
         struct lido__thread *thread = threads;
         threads = thread->next;
@@ -116,6 +123,7 @@ struct lido__thread *lido__thread_attach(void) {
     if (!thread)
         return NULL;
     memset(thread, 0, sizeof *thread);
+    memcpy(thread->near, lido__thread_none.near, sizeof thread->near);
     thread->id = lido__sys.thread_id();
     if (lido__sys.key_set(key, thread) != 0) {
         lido__sys.free(thread);
@@ -140,5 +148,5 @@ void lido__thread_on_exit(lido__thread_exit_call call) {
 }
 
 uint64_t lido__thread_id(void) {
-    return lido__thread_self ? lido__thread_self->id : lido__sys.thread_id();
+    return lido__thread_is_known() ? lido__thread_self->id : lido__sys.thread_id();
 }

@@ -12,25 +12,45 @@
 #ifndef LIDO_SRC_BASE_THREAD_H
 #define LIDO_SRC_BASE_THREAD_H
 
+#include "base/atomic.h"
 #include "base/status.h"
 
+/* What a capability keeps for one of its resources in one thread begins like this: see near.h. */
+struct lido__near {
+    _Atomic(const void *) owner; /* the resource; NULL when that has ended */
+    struct lido__near *next;     /* the owning thread's alone, as are the heads */
+    void (*leave)(struct lido__near *near, bool vanished); /* the thread ends */
+};
+
+enum { LIDO__NEAR_CHAINS = 64 };
+
 struct lido__thread {
-    struct lido__thread *next; /* by slot; guarded by the list's lock */
-    uint64_t id;               /* as the kernel counts */
+    struct lido__near *near[LIDO__NEAR_CHAINS + 1]; /* the last one always ends at once */
+    struct lido__thread *next;                      /* by slot; guarded by the list's lock */
+    uint64_t id;                                    /* as the kernel counts */
     uint32_t slot;
     struct lido__failure failure;
 };
 
-/* This thread's record; NULL before its first use. Never use it directly: lido__thread(). */
+/* The end of every chain, and the record of a thread that has none: fast paths need no NULL check,
+ * for they find nothing there. Neither is ever written. */
+extern struct lido__near lido__near_none;
+extern struct lido__thread lido__thread_none;
+
+/* This thread's record; lido__thread_none before its first use. */
 extern _Thread_local struct lido__thread *lido__thread_self
     __attribute__((tls_model("initial-exec")));
+
+static inline bool lido__thread_is_known(void) {
+    return lido__thread_self != &lido__thread_none;
+}
 
 /* Gives this thread a record. NULL when there is no memory for one. */
 struct lido__thread *lido__thread_attach(void);
 
 static inline struct lido__thread *lido__thread(void) {
     struct lido__thread *self = lido__thread_self;
-    return __builtin_expect(self != NULL, 1) ? self : lido__thread_attach();
+    return __builtin_expect(self != &lido__thread_none, 1) ? self : lido__thread_attach();
 }
 
 /* Registers a call that gives back what a capability keeps in the record of an ending thread; it

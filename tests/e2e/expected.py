@@ -27,11 +27,11 @@ def unescape(key):
 
 
 class Expected:
-    """findings: list of inspect_run.Finding; failed: path -> reason."""
+    """findings: list of inspect_run.Finding; failed: whose reading fails -> path -> reason."""
 
     def __init__(self, path, root):
         self.findings = []
-        self.failed = {}
+        self.failed = {"program": {}, "oracle": {}}
         self._root = root
         self._labels = {}
         self._heads = []
@@ -49,9 +49,10 @@ class Expected:
                 word, rest = line.split(" ", 1)
                 if word == "folder":
                     folder = rest
-                elif word == "failed":
+                elif word in ("failed", "program", "oracle"):
                     name, reason = rest.split(" ", 1)
-                    self.failed[name] = reason
+                    for reader in self.failed if word == "failed" else [word]:
+                        self.failed[reader][name] = reason
                 else:
                     locality, key = rest.split(" ", 1)
                     self._heads.append((word, unescape(key), locality))

@@ -198,11 +198,12 @@ def read_file(job):
         if not regular:
             raise ValueError("not a regular file")
         full = os.path.join(root, path)
-        facts.bytes = os.stat(full).st_size
-        if facts.bytes > MAX_FILE_BYTES:
+        if os.stat(full).st_size > MAX_FILE_BYTES:
             raise ValueError("too large")
         with open(full, "rb") as stream:
-            text = source_text(stream.read())
+            data = stream.read()
+        facts.bytes = len(data)
+        text = source_text(data)
     except FileNotFoundError:
         facts.reason = "vanished"
     except OSError as error:

@@ -154,7 +154,7 @@ class InTheWay(InspectCase):
             "bad/fifo.py": "not a regular file", "bad/socket.py": "not a regular file", "bad/big.py": "too large"})
         self.assertEqual(done.report["files"], 11)
         self.assertEqual(done.files["empty.py"], (0, None))
-        self.assertEqual(done.files["bad/big.py"], (1 << 30, "too large"))
+        self.assertEqual(done.files["bad/big.py"], (0, "too large"))
         self.assertEqual([finding.key for finding in done.findings], ["'same'"])
         self.assertLess(done.report["peak_rss_bytes"], 200 << 20)
 
@@ -379,6 +379,103 @@ class Usage(InspectCase):
         self.assertIn("syntax error at line 1", done.out)
 
 
+class Rules(InspectCase):
+    """Rules of users: queries whose predicates are truly evaluated, and refusals that say where."""
+
+    SOURCE = b"""import os
+def one(): return os.getenv("HOME"), os.getenv('HOME'), os.getenv("PATH", x("PATH"))
+def two(): return eval(first) or eval(second) or exec(first) or first(eval, eval_more(first))
+def three(a, b): return a + a, a + b, b + b, b + a
+"""
+
+    def found(self, query, *arguments):
+        """key -> lines of its places, by a rule with this query."""
+        self.write("source.py", self.SOURCE)
+        rule = os.path.join(self.folder, "my_rule.scm")
+        with open(rule, "w", encoding="utf-8") as stream:
+            stream.write(query)
+        done = self.inspect("--rules", rule, *arguments)
+        findings = [finding for finding in done.findings if finding.kind.startswith("rule.")]
+        self.assertEqual({finding.kind for finding in findings} - {"rule.my_rule"}, set())
+        self.assertEqual(done.report["findings"]["rule.my_rule"], len(findings))
+        self.assertEqual({place[2] for finding in findings for place in finding.places} - {"place"}, set())
+        figures["findings compared"] += len(findings)
+        return {finding.key: [place[1] for place in finding.places] for finding in findings}
+
+    CALL = "(call function: (identifier) @key arguments: (argument_list . (identifier) @argument)) @place"
+    SUM = "(binary_operator left: (identifier) @key right: (identifier) @right) @place"
+
+    def test_predicates(self):
+        for query, keys in (
+                (f"({self.CALL})", {"eval": [3, 3]}),
+                (f'({self.CALL} (#eq? @key "exec"))', {}),
+                (f'({self.CALL} (#eq? @key "eval"))', {"eval": [3, 3]}),
+                (f'({self.CALL} (#eq? @argument "first"))', {}),
+                (f'({self.CALL} (#not-eq? @argument "second"))', {}),
+                (f'({self.CALL} (#not-eq? @argument "third"))', {"eval": [3, 3]}),
+                (f'({self.CALL} (#match? @key "^ev"))', {"eval": [3, 3]}),
+                (f'({self.CALL} (#match? @key "^v|xx+"))', {}),
+                (f'({self.CALL} (#match? @argument "(fir|secon)[std]+$"))', {"eval": [3, 3]}),
+                (f'({self.CALL} (#not-match? @argument "^f"))', {}),
+                (f'({self.CALL} (#not-match? @argument "^x"))', {"eval": [3, 3]}),
+                (f'({self.CALL} (#any-of? @argument "second" "first"))', {"eval": [3, 3]}),
+                (f'({self.CALL} (#any-of? @argument "secon" "firstly" "second"))', {}),
+                (f'({self.CALL} (#any-of? @argument "first" "second") (#eq? @argument "second"))', {}),
+                (f"({self.SUM})", {"a": [4, 4], "b": [4, 4]}),
+                (f"({self.SUM} (#eq? @key @right))", {}),
+                (f"({self.SUM} (#not-eq? @key @right))", {}),
+                ("((identifier) @key (#match? @key \"^[ab]$\"))", {"a": [4] * 5, "b": [4] * 5}),
+                ('((identifier) @key (#eq? @key "first")) ; a comment', {"first": [3, 3, 3, 3]})):
+            with self.subTest(query=query):
+                self.assertEqual(self.found(query), keys)
+
+    def test_place_is_counted_once(self):
+        """`(_)` matches each argument in turn: one call of two arguments is one place."""
+        query = "(call function: (attribute attribute: (identifier) @key) arguments: (argument_list (_))) @place"
+        self.assertEqual(self.found(query), {"getenv": [2, 2, 2]})
+
+    def test_rule_of_the_page(self):
+        with open(os.path.join(inspect_run.HERE, "..", "..", "docs", "inspect.md"), encoding="utf-8") as stream:
+            query = "\n".join(re.search(r"\n\n((?:    .*\n)+)", stream.read().split("## Rules of your own")[1])[1]
+                              .splitlines())
+        self.write("other.py", b"import os\nX = os.getenv('HOME')\n")
+        self.assertEqual(self.found(query), {"'HOME'": [2, 2]})
+
+    def test_beside_other_kinds(self):
+        self.assertEqual(self.found(f"({self.CALL})", "--kinds", "name", "--threads", "4"), {"eval": [3, 3]})
+
+    def test_folder_of_rules(self):
+        self.write("source.py", self.SOURCE)
+        rules = os.path.join(self.folder, "rules")
+        os.mkdir(rules)
+        for name, text in (("one.scm", f"({self.CALL})"), ("two.scm", f"({self.SUM})"), ("notes.txt", "no query")):
+            with open(os.path.join(rules, name), "w", encoding="utf-8") as stream:
+                stream.write(text)
+        report = self.inspect("--rules", rules).report
+        self.assertEqual({key: count for key, count in report["findings"].items() if key.startswith("rule.")},
+                         {"rule.one": 1, "rule.two": 2})
+
+    def test_refusals(self):
+        self.write("source.py", self.SOURCE)
+        for query, line, named in (
+                ("((call\n  function: (identifer) @key))", 2, "node"),
+                ("(call\n\n  functoin: (identifier) @key)", 3, "field"),
+                ("(call function: (identifier) @key\n", None, "syntax"),
+                ("\n\n((identifier) @key (#frob? @key \"x\"))", 3, "frob"),
+                ("((identifier) @key (#eq? @nokey \"x\"))", 1, "capture"),
+                ("((identifier) @key (#match? @key \"([\"))", 1, "regular expression"),
+                ("((identifier) @key (#eq? @key))", 1, "eq"),
+                ("(identifier) @place", 1, "@key"),
+                ("", 1, "@key")):
+            with self.subTest(query=query):
+                rule = os.path.join(self.folder, "bad.scm")
+                with open(rule, "w", encoding="utf-8") as stream:
+                    stream.write(query)
+                said = self.refused(self.root, "--rules", rule)
+                self.assertRegex(said, re.escape(rule) + r":%s: " % (line or r"\d+"))
+                self.assertIn(named, said)
+
+
 class Interrupted(InspectCase):
     """Ctrl-C leaves a database that says exactly what was done."""
 
@@ -449,7 +546,7 @@ def end(process):
 
 def mount_small(path):
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, b"size=256k") == 0
+    return libc.mount(b"tmpfs", os.fsencode(path), b"tmpfs", 0, b"size=64k") == 0
 
 
 def unmount(path):

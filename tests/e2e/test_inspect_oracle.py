@@ -27,6 +27,8 @@ Excuse = collections.namedtuple("Excuse", "path kinds reason")
 # What the two may differ in, on the standard library of Python 3.11: the file, the kinds of findings that its places may
 # be missing from (or "file": read by one and refused by the other), and why. An excuse that excuses nothing is an error.
 EXCUSES = (
+    Excuse("test/test_compile.py", ("file",) + inspect_run.KINDS, "inside brackets, a line left of its block behind a dot"),
+    Excuse("test/test_future_stmt/badsyntax_future8.py", ("file",), "its grammar has no `from __future__ import *`"),
 )
 
 
@@ -121,14 +123,14 @@ class ByHand(CorpusCase):
         result = oracle.inspect(self.root)
         self.compare("corpus: oracle against hand", oracle_findings(result), self.expected.findings)
         failed = {path: without_line(reason) for path, (_, reason) in result.files.items() if reason}
-        self.assertEqual(failed, self.expected.failed)
+        self.assertEqual(failed, self.expected.failed["oracle"])
 
     def test_program(self):
         done = inspect_run.run_into(self.folder, self.root)
         self.assertEqual(done.status, 0, done.err)
         self.compare("corpus: program against hand", done.findings, self.expected.findings)
         failed = {path: without_line(reason) for path, (_, reason) in done.files.items() if reason}
-        self.assertEqual(failed, self.expected.failed)
+        self.assertEqual(failed, self.expected.failed["program"])
 
 
 @unittest.skipIf(sys.version_info[:2] != ORACLE_VERSION, "the oracle needs Python 3.11")

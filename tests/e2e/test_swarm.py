@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import signal
 import struct
 import subprocess
 import tempfile
@@ -353,6 +354,17 @@ class Output(unittest.TestCase):
             done = run("--iterations", 10, "--repeat", 1, option, "/nowhere/at/all")
             self.assertEqual(done.returncode, 1)
             self.assertIn("/nowhere/at/all", done.stderr)
+
+    def test_interrupt_ends_it_with_130_and_says_where(self):
+        command = [COMMAND, "run", "swarm", "--iterations", "2000", "--repeat", "1000"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              start_new_session=True) as running:
+            first = running.stderr.readline()
+            os.killpg(running.pid, signal.SIGINT)  # as a terminal does it: to all of them
+            out, err = running.communicate(timeout=60)
+        self.assertIn("swarm 1/5000 in-place", first)
+        self.assertEqual((running.returncode, out), (130, ""))
+        self.assertRegex(err.splitlines()[-1], r"interrupted in run \d+ of 5000")
 
     def test_help(self):
         done = run("--help")

@@ -16,8 +16,9 @@
 #include <string.h>
 #include <ucontext.h>
 
+enum { OWN = 4, OWN_BYTES = 64 };
 enum { CHOICES = 4000, STACK_BYTES = 64 * 1024, IDLE_ROUNDS = 12 };
-enum { ALL_ENDED = 1, FAILED = 2 };
+enum { ALL_ENDED = 1, FAILED = 2, AGAIN = 3 };
 
 struct place {
     jmp_buf at;
@@ -33,13 +34,13 @@ uint64_t explore_changes;
 struct bounds explore_left;
 const struct explore_kernel *explore_kernel;
 struct mutation explore_mutation;
-const char *explore_replayed;
 
 static struct place starts[EXPLORE_THREADS], places[EXPLORE_THREADS], home;
 static _Alignas(64) char stacks[EXPLORE_THREADS][STACK_BYTES];
 static struct choice choices[CHOICES];
 static int depth, known; /* choices of this execution, and how many of them are prescribed */
 static const char *failure;
+static bool begins_again;
 static uint64_t time_ns;
 static int idle_rounds;
 static uint64_t idle_changes;
@@ -54,8 +55,6 @@ unsigned explore_pick(unsigned count) {
     if (depth == known) {
         choices[depth] = (struct choice){0, (uint16_t)count};
         known++;
-    } else if (choices[depth].count == 0) {
-        choices[depth].count = (uint16_t)count;
     } else if (choices[depth].count != count) {
         explore_fail("the kernel is not deterministic: the same choices led elsewhere");
     }
@@ -80,26 +79,49 @@ static bool next_choices(void) {
     return false;
 }
 
-const char *explore_choices(void) {
-    static char text[CHOICES * 2];
-    size_t length = 0;
-    text[0] = '\0';
-    for (int i = 0; i < depth && length + 8 < sizeof text; i++)
-        length += (size_t)snprintf(text + length, sizeof text - length, "%s%u", i ? "," : "",
-                                   choices[i].taken);
-    return text;
+/* ---- Variables of each thread ------------------------------------------------------------ */
+
+static struct {
+    char *variable;
+    size_t bytes;
+    char value[EVERYONE + 1][OWN_BYTES]; /* the last one: as it begins */
+} own[OWN];
+static int own_count;
+
+void explore_thread_local(void *variable, size_t bytes) {
+    for (int i = 0; i < own_count; i++)
+        if (own[i].variable == variable)
+            return;
+    if (own_count == OWN || bytes > OWN_BYTES)
+        explore_fail("the explorer has room for 4 variables of 64 bytes only");
+    own[own_count].variable = variable;
+    own[own_count].bytes = bytes;
+    for (int t = 0; t <= EVERYONE; t++)
+        memcpy(own[own_count].value[t], variable, bytes);
+    own_count++;
 }
 
-static void prescribe(const char *text) {
-    char *end = NULL;
-    for (known = 0; text && *text && known < CHOICES; text = *end ? end + 1 : end)
-        choices[known++] = (struct choice){(uint16_t)strtoul(text, &end, 10), 0};
+static void change_own(int from, int to) {
+    for (int i = 0; i < own_count; i++) {
+        if (from != EVERYONE)
+            memcpy(own[i].value[from], own[i].variable, own[i].bytes);
+        memcpy(own[i].variable, own[i].value[to], own[i].bytes);
+    }
+}
+
+static void begin_own(void) {
+    for (int t = 0; t < EVERYONE; t++)
+        for (int i = 0; i < own_count; i++)
+            memcpy(own[i].value[t], own[i].value[EVERYONE], own[i].bytes);
+    change_own(EVERYONE, MAIN);
 }
 
 /* ---- Fibers ---------------------------------------------------------------------------- */
 
 static void switch_to(int next) {
     int self = explore_now;
+    if (next != self)
+        change_own(self, next);
     explore_now = next;
     if (next != self && _setjmp(places[self].at) == 0)
         _longjmp(places[next].at, 1);
@@ -182,8 +204,11 @@ static void give_way(void) {
     int threads[EXPLORE_THREADS];
     unsigned count = list(can_go_on, -1, threads);
     if (count == 0) {
-        if (all_ended())
+        if (all_ended()) {
+            change_own(explore_now, MAIN);
+            explore_now = MAIN;
             _longjmp(home.at, ALL_ENDED);
+        }
         let_time_pass();
         return;
     }
@@ -239,9 +264,19 @@ static void make_fibers(void) {
     explore_now = MAIN;
 }
 
-bool explore_on_stack(const void *address) {
+/* On a stack, or a variable that each thread has for itself. What is below main's frame, as setup
+ * and finish have theirs, is on a stack too. */
+bool explore_is_private(const void *address) {
     uintptr_t at = (uintptr_t)address, low = (uintptr_t)stacks;
-    return at >= low && at < low + sizeof stacks;
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    if (at >= low && at < low + sizeof stacks)
+        return true;
+    if (explore_now == MAIN && at >= frame && at < frame + STACK_BYTES)
+        return true;
+    for (int i = 0; i < own_count; i++)
+        if (at >= (uintptr_t)own[i].variable && at < (uintptr_t)own[i].variable + own[i].bytes)
+            return true;
+    return false;
 }
 
 int explore_thread(void) {
@@ -342,6 +377,7 @@ void explore_lock(lido__mutex *mutex) {
         self->waits_for = mutex;
         give_way();
     }
+    explore_remember(mutex, sizeof *mutex);
     mutex->taken_by = (uint64_t)explore_now + 1;
     explore_trace_say("locks", mutex, 0);
     explore_pass(message_of(mutex), &self->now);
@@ -366,6 +402,11 @@ _Noreturn void explore_fail(const char *text) {
     _longjmp(home.at, FAILED);
 }
 
+_Noreturn void explore_begin_again(void) {
+    begins_again = true;
+    _longjmp(home.at, AGAIN);
+}
+
 bool explore_broken(const char *rule) {
     return explore_mutation.kind == RULE && strcmp(explore_mutation.rule, rule) == 0;
 }
@@ -379,6 +420,7 @@ static void begin(struct bounds bounds) {
     explore_left = bounds;
     explore_now = MAIN;
     memset(explore_fibers, 0, sizeof explore_fibers);
+    begin_own();
     explore_trace_begin();
     explore_memory_begin();
     (void)message_of(NULL);
@@ -395,6 +437,7 @@ static void start_threads(void) {
     unsigned count = list(can_go_on, -1, threads);
     explore_now = threads[0];
     explore_now = threads[explore_pick(count)];
+    change_own(MAIN, explore_now);
     _longjmp(places[explore_now].at, 1);
 }
 
@@ -422,19 +465,15 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
     explore_kernel = kernel;
     explore_mutation = mutation;
     explore_memory_forget();
-    prescribe(explore_replayed);
+    known = 0;
     do {
+        begins_again = false;
         run_once(bounds);
         result.executions++;
         result.failure = failure;
         result.cut = result.executions >= bounds.executions;
-        if (explore_memory_grew() && !failure && !explore_replayed) {
-            known = 0;
-            result.executions = 0;
-            continue;
-        }
-        if (failure || result.cut || explore_replayed || !next_choices())
-            break;
-    } while (true);
+        if (begins_again)
+            known = 0, result.executions = 0;
+    } while (begins_again || (!failure && !result.cut && next_choices()));
     return result;
 }

@@ -9,7 +9,7 @@
 #include "explore_site.h"
 
 enum { MAIN = EXPLORE_THREADS, EVERYONE = EXPLORE_THREADS + 1 };
-enum { LOCATIONS = 48, STORES = 64, EVENTS = 600 };
+enum { LOCATIONS = 160, STORES = 64, EVENTS = 600 };
 
 /* By location: the index of the oldest store that may still be read. */
 struct view {
@@ -94,9 +94,8 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
                              struct mutation mutation);
 unsigned explore_pick(unsigned count);
 void explore_point(void);
-bool explore_on_stack(const void *address);
-const char *explore_choices(void);
-extern const char *explore_replayed; /* choices to follow, or NULL */
+_Noreturn void explore_begin_again(void); /* more is shared than was known when the search began */
+bool explore_is_private(const void *address);
 
 /* explore_memory.c */
 void explore_memory_begin(void);
@@ -104,13 +103,19 @@ void explore_memory_end(void);
 void explore_memory_spawn(void);
 void explore_memory_join(void);
 void explore_memory_forget(void); /* a new search */
-bool explore_memory_grew(void);   /* more is shared than was known when the search began */
+void explore_plain_begin(void);
+void explore_plain_end(void);
+void explore_remember(const void *object, size_t bytes);
+void explore_check_alive(const void *object);
 uint64_t explore_newest(const void *object, unsigned bytes);
 void explore_flush_delayed(void);
 bool explore_reads_old(const struct fiber *fiber);
 void explore_catch_up(struct fiber *fiber);
 void explore_pass(struct knowledge *from, struct knowledge *to);
 bool explore_is(const struct explore_site *site, enum mutation_kind kind);
+bool explore_same_place(const struct explore_site *a, const struct explore_site *b);
+uint64_t explore_kernels_at(const struct explore_site *site);
+extern uint64_t explore_kernel_bit; /* of the kernel that runs */
 struct explore_site *explore_sites(void);
 
 /* explore_trace.c */

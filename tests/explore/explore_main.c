@@ -4,10 +4,10 @@
  * out, or moved. A mutant that all kernels survive is a finding, unless `justified` says why the
  * order stands all the same; a justification whose mutant is killed is a finding as well.
  *
- *      LIDO_EXPLORE=deep            wider bounds, minutes
- *      LIDO_EXPLORE_KERNEL=name     this kernel only, no mutants
- *      LIDO_EXPLORE_REPLAY=0,1,...  with a kernel: the execution of a trace again
- *      LIDO_EXPLORE_TRACES=1        shows how each mutant fails */
+ *      LIDO_EXPLORE=deep        wider bounds, minutes
+ *      LIDO_EXPLORE_ONLY=text   only kernels and mutants whose line has this text, with the trace of
+ *                               each failure; a debugger stops at it in explore_fail. The search
+ *                               takes the same way every time. */
 #include "explore_internal.h"
 
 #include <stdio.h>
@@ -16,9 +16,12 @@
 
 extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
+extern const struct explore_kernel explore_block_pool_kernels[];
+extern const struct explore_kernel explore_object_pool_kernels[];
 
-static const struct explore_kernel *const families[] = {explore_litmus_kernels,
-                                                        explore_gate_kernels, NULL};
+static const struct explore_kernel *const families[] = {
+    explore_litmus_kernels, explore_gate_kernels, explore_block_pool_kernels,
+    explore_object_pool_kernels, NULL};
 
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
@@ -35,7 +38,8 @@ static const struct {
      "success no weaker than failure"},
 };
 
-static bool deep, show_traces;
+static bool deep;
+static const char *only;
 static uint64_t total_executions;
 static int mutants, killed, survived, excused, broken_kernels;
 
@@ -57,6 +61,12 @@ static struct result search(const struct explore_kernel *kernel, struct mutation
 
 /* ---- Kernels --------------------------------------------------------------------------- */
 
+static bool is_wanted(const char *what) {
+    return !only || strstr(what, only);
+}
+
+/* Every kernel runs once as it is even if it is not wanted, when mutants are, so that it is known
+ * which kernel comes by which operation. */
 static void run_kernel(const struct explore_kernel *kernel) {
     struct bounds bounds = bounds_of(kernel);
     struct result result = search(kernel, (struct mutation){.kind = NONE});
@@ -77,16 +87,18 @@ static void run_kernel(const struct explore_kernel *kernel) {
 
 static void report(const char *fate, const char *what, const struct result *result) {
     printf("  %-9s %s%s%s\n", fate, what, result ? ": " : "", result ? result->failure : "");
-    if (result && show_traces)
+    if (result && only)
         explore_trace_print(result->failure);
 }
 
 static void run_rules(const struct explore_kernel *kernel) {
     for (int i = 0; i < EXPLORE_MUTANTS && kernel->mutants[i]; i++) {
         char what[300];
-        struct result result =
-            search(kernel, (struct mutation){.kind = RULE, .rule = kernel->mutants[i]});
+        struct mutation mutation = {.kind = RULE, .rule = kernel->mutants[i]};
         (void)snprintf(what, sizeof what, "%s, broken: %s", kernel->name, kernel->mutants[i]);
+        if (!is_wanted(what))
+            continue;
+        struct result result = search(kernel, mutation);
         mutants++;
         if (result.failure)
             killed++;
@@ -124,11 +136,15 @@ static void describe(const struct mutation *mutation, char *text, size_t bytes) 
 static void run_mutant(struct mutation mutation) {
     char what[300];
     struct result result = {0};
+    uint64_t kernels = explore_kernels_at(mutation.site), bit = 1;
     describe(&mutation, what, sizeof what);
+    if (!is_wanted(what))
+        return;
     mutants++;
-    for (int f = 0; families[f] && !result.failure; f++)
-        for (const struct explore_kernel *k = families[f]; k->name && !result.failure; k++)
-            result = search(k, mutation);
+    for (int f = 0; families[f]; f++)
+        for (const struct explore_kernel *k = families[f]; k->name; k++, bit <<= 1)
+            if ((kernels & bit) && !result.failure)
+                result = search(k, mutation);
     const char *reason = reason_for(&mutation);
     if (result.failure && !reason) {
         killed++;
@@ -176,32 +192,37 @@ static void run_site(const struct explore_site *site) {
         run_mutant((struct mutation){.kind = DELAY, .site = site});
 }
 
-/* Sites of the product, once each; and membarrier, which stands in no source file. */
+/* Capabilities do most of their work under locks, where single operations have little to break; it
+ * is the protocols of base that are mutated. */
+static bool is_protocol(const struct explore_site *site) {
+    return strstr(site->file, "src/base/gate.") || site->kind == EXPLORE_MEMBARRIER;
+}
+
+/* Each place once. */
 static void run_sites(void) {
     for (const struct explore_site *site = explore_sites(); site; site = site->next) {
         bool seen = false;
         for (const struct explore_site *s = site->next; s && !seen; s = s->next)
-            seen = s->line == site->line && s->kind == site->kind &&
-                   strcmp(s->file, site->file) == 0 && strcmp(s->object, site->object) == 0;
-        if (!seen && (strstr(site->file, "src/") || site->kind == EXPLORE_MEMBARRIER))
+            seen = explore_same_place(s, site);
+        if (!seen && is_protocol(site))
             run_site(site);
     }
 }
 
-int main(void) {
-    const char *only = getenv("LIDO_EXPLORE_KERNEL"), *depth = getenv("LIDO_EXPLORE");
-    deep = depth && strcmp(depth, "deep") == 0;
-    show_traces = getenv("LIDO_EXPLORE_TRACES") != NULL;
-    if (only)
-        explore_replayed = getenv("LIDO_EXPLORE_REPLAY");
+static void for_each_kernel(void (*call)(const struct explore_kernel *)) {
     for (int f = 0; families[f]; f++)
-        for (const struct explore_kernel *k = families[f]; k->name; k++)
-            if (!only || strcmp(only, k->name) == 0)
-                run_kernel(k);
-    if (!only && broken_kernels == 0) {
-        for (int f = 0; families[f]; f++)
-            for (const struct explore_kernel *k = families[f]; k->name; k++)
-                run_rules(k);
+        for (const struct explore_kernel *k = families[f]; k->name; k++, explore_kernel_bit <<= 1)
+            call(k);
+    explore_kernel_bit = 1;
+}
+
+int main(void) {
+    const char *depth = getenv("LIDO_EXPLORE");
+    deep = depth && strcmp(depth, "deep") == 0;
+    only = getenv("LIDO_EXPLORE_ONLY");
+    for_each_kernel(run_kernel);
+    if (broken_kernels == 0) {
+        for_each_kernel(run_rules);
         run_sites();
         printf("%d mutants: %d killed, %d justified, %d survived; %llu executions in all\n",
                mutants, killed, excused, survived, (unsigned long long)total_executions);

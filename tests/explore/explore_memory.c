@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * What a load may read and what orders what: the memory model of explore.h, the accesses to plain
- * data that the compiler reports through -fsanitize=thread, and the mutations of single operations.
+ * What a load may read and what orders what: the memory model of explore.h, and the mutations of
+ * single operations. Plain data is in explore_plain.c.
  *
  * Knowledge = view + clock. It travels with release and acquire. Sequentially consistent fences and
  * membarrier pass on views only: they order what is read from atomics, yet an access to plain data
@@ -9,35 +9,22 @@
 
 #include <string.h>
 
-enum { CELLS = 2048, CELL_BYTES = 8, KNOWN = 512 };
-
-/* Eight bytes of plain data: who accessed each of them last, and at which step of his. */
-struct cell {
-    uintptr_t address;
-    uint64_t run;
-    const void *written_at, *read_at;
-    struct {
-        int writer;
-        uint32_t written;
-        uint32_t read[EVERYONE];
-    } byte[CELL_BYTES];
-};
+enum { KNOWN = 4096 };
 
 /* An atomic object that was ever accessed in this search: by whom, as bits. */
 struct known {
     const void *object;
     uint8_t readers, writers;
-    bool is_shared; /* points before its operations matter: some thread writes what another uses */
+    bool is_shared; /* some thread writes what another uses */
 };
 
 static struct known known[KNOWN];
-static bool sharing_grew;
+static int known_count;
 static struct location locations[LOCATIONS];
 static int location_count;
 static struct view sc_view; /* what sequentially consistent fences and operations agree on */
+uint64_t explore_kernel_bit = 1;
 static struct explore_site *sites;
-static struct cell cells[CELLS];
-static uint64_t run;
 
 /* ---- Knowledge ------------------------------------------------------------------------- */
 
@@ -71,8 +58,8 @@ static bool releases(int order) {
 /* ---- Life of an execution --------------------------------------------------------------- */
 
 void explore_memory_begin(void) {
-    run++;
     location_count = 0;
+    explore_plain_begin();
     memset(&sc_view, 0, sizeof sc_view);
     for (int t = 0; t < EVERYONE; t++)
         explore_fibers[t].now.clock.step[t] = 1;
@@ -122,18 +109,20 @@ static uint64_t cut(uint64_t value, unsigned bytes) {
     return bytes < 8 ? value & ((UINT64_C(1) << bytes * 8) - 1) : value;
 }
 
-/* Statics of the product begin every execution as they began the first. */
+/* The product's statics begin every execution as they began the first. */
 void explore_memory_end(void) {
     for (int i = 0; i < location_count; i++)
         poke(locations[i].object, locations[i].bytes, locations[i].begun);
+    explore_plain_end();
 }
 
 static struct location *locate(const void *object, unsigned bytes) {
     for (int i = 0; i < location_count; i++)
         if (locations[i].object == object)
             return &locations[i];
+    explore_check_alive(object);
     if (location_count == LOCATIONS)
-        explore_fail("the explorer has room for 48 atomic objects only");
+        explore_fail("the explorer has room for 160 atomic objects only");
     struct location *made = &locations[location_count++];
     made->object = (void *)(uintptr_t)object;
     made->bytes = bytes;
@@ -143,9 +132,10 @@ static struct location *locate(const void *object, unsigned bytes) {
     return made;
 }
 
-uint64_t explore_newest(const void *object, unsigned bytes) {
-    const struct location *location = locate(object, bytes);
-    return location->stores[location->count - 1].value;
+/* For an object that one thread alone uses, or that is written before the threads only. */
+static void poke_alone(void *object, unsigned bytes, uint64_t value) {
+    explore_remember(object, bytes);
+    poke(object, bytes, value);
 }
 
 /* ---- What is shared ---------------------------------------------------------------------- */
@@ -155,37 +145,52 @@ static bool is_shared(unsigned readers, unsigned writers) {
     return writers != 0 && (users & (users - 1)) != 0;
 }
 
-/* Who goes next matters only where threads meet. An operation on an object that in all executions
- * so far one thread alone used, or nobody wrote, is no point of choice. When that turns out to be
- * wrong, the search begins again and knows better; so the last one, the one that counts, has a
- * point before every operation on a shared object. */
-static void point_at(const void *object, bool writes) {
-    if (explore_now == MAIN)
-        return;
-    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 55;
+static struct known *known_of(const void *object) {
+    size_t at = ((uintptr_t)object >> 2) * UINT64_C(0x9E3779B97F4A7C15) >> 52;
     while (known[at % KNOWN].object && known[at % KNOWN].object != object)
         at++;
     struct known *entry = &known[at % KNOWN];
+    if (entry->object || explore_now == MAIN)
+        return entry;
+    if (++known_count == KNOWN)
+        explore_fail("the explorer has room for 4095 atomic objects only");
     entry->object = object;
+    return entry;
+}
+
+/* Before every operation: a point of choice, if threads meet here.
+ *
+ * An object that in all executions so far one thread alone used, or nobody wrote, is handled as the
+ * plain memory that it is: no choice, no history. When an execution proves that wrong, the search
+ * begins again and knows better; so the one that counts models every object that is shared. */
+static bool meets(const void *object, bool writes) {
+    struct known *entry = known_of(object);
+    if (explore_now == MAIN)
+        return entry->is_shared;
     if (writes)
         entry->writers |= (uint8_t)(1u << explore_now);
     else
         entry->readers |= (uint8_t)(1u << explore_now);
-    if (!entry->is_shared && is_shared(entry->readers, entry->writers))
-        entry->is_shared = sharing_grew = true;
+    if (!entry->is_shared && is_shared(entry->readers, entry->writers)) {
+        entry->is_shared = true;
+        explore_begin_again();
+    }
     if (entry->is_shared)
         explore_point();
+    return entry->is_shared;
 }
 
 void explore_memory_forget(void) {
     memset(known, 0, sizeof known);
-    sharing_grew = false;
+    known_count = 0;
 }
 
-bool explore_memory_grew(void) {
-    bool grew = sharing_grew;
-    sharing_grew = false;
-    return grew;
+/* What a futex compares. */
+uint64_t explore_newest(const void *object, unsigned bytes) {
+    if (!meets(object, false))
+        return peek(object, bytes);
+    const struct location *location = locate(object, bytes);
+    return location->stores[location->count - 1].value;
 }
 
 /* ---- Sites and mutations ---------------------------------------------------------------- */
@@ -195,22 +200,32 @@ struct explore_site *explore_sites(void) {
 }
 
 /* One operation in a header is a site of its own in every file that includes it. */
-static bool same_place(const struct explore_site *a, const struct explore_site *b) {
+bool explore_same_place(const struct explore_site *a, const struct explore_site *b) {
     return a == b || (a->line == b->line && a->kind == b->kind && strcmp(a->file, b->file) == 0 &&
                       strcmp(a->object, b->object) == 0);
 }
 
 /* What runs before the threads only cannot be broken in an interesting way. */
 static void list_site(struct explore_site *site) {
-    if (site->listed || explore_now == MAIN)
+    if (explore_now == MAIN)
         return;
-    site->listed = true;
-    site->next = sites;
-    sites = site;
+    if (site->kernels == 0) {
+        site->next = sites;
+        sites = site;
+    }
+    site->kernels |= explore_kernel_bit;
+}
+
+uint64_t explore_kernels_at(const struct explore_site *site) {
+    uint64_t kernels = 0;
+    for (const struct explore_site *s = sites; s; s = s->next)
+        if (explore_same_place(s, site))
+            kernels |= s->kernels;
+    return kernels;
 }
 
 bool explore_is(const struct explore_site *site, enum mutation_kind kind) {
-    return explore_mutation.kind == kind && same_place(site, explore_mutation.site);
+    return explore_mutation.kind == kind && explore_same_place(site, explore_mutation.site);
 }
 
 static int order_of(const struct explore_site *site) {
@@ -300,7 +315,8 @@ static int tell(const struct explore_site *site, const struct location *location
 uint64_t explore_load(struct explore_site *site, const void *object, unsigned bytes) {
     int order = order_of(site);
     list_site(site);
-    point_at(object, false);
+    if (!meets(object, false))
+        return peek(object, bytes);
     struct location *location = locate(object, bytes);
     int index = choose_store(location, order);
     uint64_t value = location->stores[index].value;
@@ -336,10 +352,14 @@ static void store_now(struct explore_site *site, struct location *location, uint
 void explore_store(struct explore_site *site, void *object, unsigned bytes, uint64_t value) {
     list_site(site);
     explore_flush_delayed();
-    point_at(object, true);
-    struct location *location = locate(object, bytes);
-    if (explore_is(site, SKIP))
+    bool is_met = meets(object, true);
+    if (explore_is(site, SKIP) && explore_now != MAIN)
         return;
+    if (!is_met) {
+        poke_alone(object, bytes, value);
+        return;
+    }
+    struct location *location = locate(object, bytes);
     if (explore_is(site, DELAY) && explore_now != MAIN)
         self()->delayed = (struct delayed){site, location, cut(value, bytes)};
     else
@@ -352,7 +372,7 @@ void explore_flush_delayed(void) {
     self()->delayed.site = NULL;
     if (!delayed.site)
         return;
-    point_at(delayed.location->object, true);
+    (void)meets(delayed.location->object, true);
     store_now(delayed.site, delayed.location, delayed.value);
 }
 
@@ -374,7 +394,11 @@ static void replace(struct explore_site *site, struct location *location, uint64
 uint64_t explore_update(struct explore_site *site, void *object, unsigned bytes, uint64_t operand) {
     list_site(site);
     explore_flush_delayed();
-    point_at(object, true);
+    if (!meets(object, true)) {
+        uint64_t found = peek(object, bytes);
+        poke_alone(object, bytes, updated(site->kind, found, operand));
+        return found;
+    }
     struct location *location = locate(object, bytes);
     uint64_t old = location->stores[location->count - 1].value;
     replace(site, location, cut(updated(site->kind, old, operand), bytes));
@@ -396,11 +420,23 @@ static int choose_outcome(const struct location *location, uint64_t expected, in
     return index;
 }
 
+static bool cas_alone(void *object, unsigned bytes, uint64_t *expected, uint64_t value,
+                      bool is_blind) {
+    uint64_t found = peek(object, bytes);
+    bool done = is_blind || found == cut(*expected, bytes);
+    if (done)
+        poke_alone(object, bytes, value);
+    else
+        *expected = found;
+    return done;
+}
+
 bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64_t *expected,
                  uint64_t value) {
     list_site(site);
     explore_flush_delayed();
-    point_at(object, true);
+    if (!meets(object, true))
+        return cas_alone(object, bytes, expected, value, explore_is(site, BLIND));
     struct location *location = locate(object, bytes);
     int newest = location->count - 1, order = failure_order_of(site);
     *expected = cut(*expected, bytes);
@@ -468,103 +504,4 @@ void explore_membarrier(void) {
     explore_point();
     fence(memory_order_seq_cst);
     explore_trace_say("membarrier ends", NULL, 0);
-}
-
-/* ---- Plain data ------------------------------------------------------------------------- */
-
-static struct cell *cell_of(uintptr_t address) {
-    size_t at = (address >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 53;
-    for (size_t i = 0; i < CELLS; i++) {
-        struct cell *cell = &cells[(at + i) % CELLS];
-        if (cell->run == run && cell->address == address)
-            return cell;
-        if (cell->run == run)
-            continue;
-        memset(cell, 0, sizeof *cell);
-        cell->run = run;
-        cell->address = address;
-        return cell;
-    }
-    explore_fail("the explorer has room for 2048 cells of plain data only");
-}
-
-static void race(const void *object, bool writes, const void *now, bool wrote, int other,
-                 const void *then) {
-    static char text[600];
-    (void)explore_trace_say(writes ? "writes, without order," : "reads, without order,", object, 0);
-    explore_describe_race(text, sizeof text, object, writes, now, wrote, other, then);
-    explore_fail(text);
-}
-
-static void check_byte(struct cell *cell, unsigned at, bool writes, const void *code) {
-    const struct clock *clock = &self()->now.clock;
-    const void *object = (const void *)(cell->address + at);
-    int writer = cell->byte[at].writer;
-    if (cell->byte[at].written > clock->step[writer])
-        race(object, writes, code, true, writer, cell->written_at);
-    for (int t = 0; writes && t < EVERYONE; t++)
-        if (cell->byte[at].read[t] > clock->step[t])
-            race(object, writes, code, false, t, cell->read_at);
-    if (writes) {
-        cell->byte[at].writer = explore_now;
-        cell->byte[at].written = clock->step[explore_now];
-    } else {
-        cell->byte[at].read[explore_now] = clock->step[explore_now];
-    }
-}
-
-static void access_plain(const void *object, size_t bytes, bool writes, const void *code) {
-    if (explore_now == MAIN || explore_on_stack(object))
-        return;
-    uintptr_t first = (uintptr_t)object, end = first + bytes;
-    for (uintptr_t at = first; at < end; at++) {
-        struct cell *cell = cell_of(at & ~(uintptr_t)(CELL_BYTES - 1));
-        check_byte(cell, (unsigned)(at % CELL_BYTES), writes, code);
-        if (writes)
-            cell->written_at = code;
-        else
-            cell->read_at = code;
-    }
-}
-
-/* What -fsanitize=thread calls; the names are the compiler's. */
-#define PLAIN(bytes)                                                                               \
-    void __tsan_read##bytes(const void *object);                                                   \
-    void __tsan_write##bytes(void *object);                                                        \
-    void __tsan_unaligned_read##bytes(const void *object);                                         \
-    void __tsan_unaligned_write##bytes(void *object);                                              \
-    void __tsan_read##bytes(const void *object) {                                                  \
-        access_plain(object, bytes, false, __builtin_return_address(0));                           \
-    }                                                                                              \
-    void __tsan_write##bytes(void *object) {                                                       \
-        access_plain(object, bytes, true, __builtin_return_address(0));                            \
-    }                                                                                              \
-    void __tsan_unaligned_read##bytes(const void *object) {                                        \
-        access_plain(object, bytes, false, __builtin_return_address(0));                           \
-    }                                                                                              \
-    void __tsan_unaligned_write##bytes(void *object) {                                             \
-        access_plain(object, bytes, true, __builtin_return_address(0));                            \
-    }
-PLAIN(1)
-PLAIN(2)
-PLAIN(4)
-PLAIN(8)
-PLAIN(16)
-
-void __tsan_init(void);
-void __tsan_func_entry(void *caller);
-void __tsan_func_exit(void);
-void __tsan_read_range(const void *object, size_t bytes);
-void __tsan_write_range(void *object, size_t bytes);
-
-void __tsan_init(void) {}
-void __tsan_func_entry(void *caller) {
-    (void)caller;
-}
-void __tsan_func_exit(void) {}
-void __tsan_read_range(const void *object, size_t bytes) {
-    access_plain(object, bytes, false, __builtin_return_address(0));
-}
-void __tsan_write_range(void *object, size_t bytes) {
-    access_plain(object, bytes, true, __builtin_return_address(0));
 }

@@ -25,7 +25,7 @@ struct explore_site {
     const char *object; /* the operand as it is spelt */
     int order;
     int failure_order; /* of a CAS */
-    bool listed;
+    uint64_t kernels;  /* those that came by, as bits; 0: not yet listed */
     struct explore_site *next;
 };
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * The system under a kernel: the part of base/sys.h's table that explored code calls. */
+ * The system under a kernel: base/sys.h's table, with what must be the same in every execution
+ * (memory, time, threads) and what is a choice (membarrier, futex) replaced. */
 #ifndef LIDO_TESTS_EXPLORE_SYS_H
 #define LIDO_TESTS_EXPLORE_SYS_H
 
@@ -15,5 +16,8 @@ enum explore_barrier {
 
 /* In setup: fills lido__sys. */
 void explore_sys_begin(enum explore_barrier barrier);
+
+/* What the product has registered for a thread's end runs, in this thread. */
+void explore_sys_end_thread(void);
 
 #endif

@@ -139,8 +139,6 @@ void explore_trace_print(const char *failure) {
             printf(" %" PRIu64, event->value);
         printf("\n");
     }
-    printf("  again: LIDO_EXPLORE_KERNEL=%s LIDO_EXPLORE_REPLAY=%s\n", explore_kernel->name,
-           explore_choices());
 }
 
 /* ---- Races ----------------------------------------------------------------------------- */

@@ -30,11 +30,13 @@ static void fill(struct model *m, uint64_t at) {
     memset(m->out[at].block, m->out[at].mark, m->block_size);
 }
 
+/* All bytes are the same if each is what the one before it is. */
+static bool holds_only(const unsigned char *block, uint64_t size, unsigned char mark) {
+    return block[0] == mark && memcmp(block, block + 1, size - 1) == 0;
+}
+
 static void check_bytes(const struct model *m, uint64_t at) {
-    const unsigned char *block = m->out[at].block;
-    for (uint64_t i = 0; i < m->block_size; i++)
-        if (block[i] != m->out[at].mark)
-            CHECK_EQ(block[i], m->out[at].mark);
+    CHECK(holds_only(m->out[at].block, m->block_size, m->out[at].mark));
 }
 
 static bool is_out(const struct model *m, const void *block) {
@@ -51,8 +53,7 @@ static void note_acquired(struct model *m, void *block) {
     CHECK(!is_out(m, block));
     CHECK((uintptr_t)block % m->align == 0);
     if (m->flags & LIDO_BLOCK_POOL_ZERO)
-        for (uint64_t i = 0; i < m->block_size; i++)
-            CHECK_EQ(((unsigned char *)block)[i], 0);
+        CHECK(holds_only(block, m->block_size, 0));
     CHECK_OK(lido_block_pool_read_index(m->pool, block, &index));
     for (uint64_t i = 0; i < m->live; i++)
         CHECK(m->out[i].index != index);

@@ -2,12 +2,14 @@
  * cmd_run.c -- `lido run NAME`: real programs on public headers only. */
 #include "command.h"
 #include "inspect/inspect.h"
+#include "swarm/swarm.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static const char usage[] = "usage: lido run NAME ...\n\n"
-                            "  inspect    finds connascence in a Python source tree\n\n"
+                            "  inspect    finds connascence in a Python source tree\n"
+                            "  swarm      optimises a function on a block pool, and without\n\n"
                             "lido run NAME --help says more.\n";
 
 int cmd_run(int argc, char *argv[]) {
@@ -21,6 +23,8 @@ int cmd_run(int argc, char *argv[]) {
     }
     if (strcmp(argv[1], "inspect") == 0)
         return inspect_main(argc - 1, argv + 1);
+    if (strcmp(argv[1], "swarm") == 0)
+        return lido_run_swarm(argc - 1, argv + 1);
     fprintf(stderr, "lido run: no program '%s'; lido run --help lists them\n", argv[1]);
     return EXIT_USAGE;
 }

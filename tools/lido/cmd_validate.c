@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * `lido validate`: which rows there are, what is asked of each, and the command itself.
  * docs/validate.md says how to read the report. */
+#include "command.h"
 #include "validate.h"
 
 #include <errno.h>
@@ -207,6 +208,7 @@ static void look_at_machine(struct report *report) {
     strftime(report->started, sizeof report->started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     report->machine.cores = sysconf(_SC_NPROCESSORS_ONLN);
     report->machine.page_bytes = sysconf(_SC_PAGESIZE);
+    report->machine.address_sanitizer = validate_under_asan();
     if (uname(&system) == 0)
         snprintf(report->machine.system, sizeof report->machine.system, "%s %s %s", system.sysname,
                  system.release, system.machine);

@@ -13,6 +13,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     {"run", cmd_run, "run a real program on lido's pools: lido run inspect [DIR]"},
+    {"validate", cmd_validate, "check the requirements: lido validate [--json FILE]"},
     {"bench", cmd_bench, "measure lido beside its peers: lido bench [NAME...] [--json FILE]"},
 };
 

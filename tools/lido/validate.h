@@ -17,11 +17,6 @@
 
 enum verdict { VERDICT_PASS, VERDICT_FAIL, VERDICT_NOT_MEASURED };
 
-/* The command: `lido validate`.
- *
- * Returns  0 no row failed, 1 some did, 2 wrong usage. */
-int cmd_validate(int argc, char *argv[]);
-
 extern const char *const verdict_name[3];
 
 struct row {
@@ -76,6 +71,9 @@ void validate_matrix(struct row *row);
 void validate_particles(struct row *row);
 void validate_simulation(struct row *row);
 
+/* Whether AddressSanitizer stands in the place of the system's malloc. */
+bool validate_under_asan(void);
+
 /* ---- For the rows ------------------------------------------------------------------------- */
 
 /* Ends a row: what was measured, and whether it meets the target. */
@@ -110,6 +108,7 @@ void row_end_pool(lido_block_pool *pool);
 struct machine {
     char system[200]; /* kernel and its release */
     long cores, page_bytes;
+    bool address_sanitizer; /* stands in the place of the system's malloc */
 };
 
 struct report {

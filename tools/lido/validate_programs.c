@@ -95,6 +95,10 @@ enum { rounds = 5 };
 static bool ratios(struct row *row, struct swarm_options above, enum swarm_variant over,
                    struct swarm_options below, enum swarm_variant under, double ratio[rounds]) {
     struct swarm_run a, b;
+    if (validate_under_asan()) {
+        row_not_measured(row, "AddressSanitizer stands in the place of the system's malloc");
+        return false;
+    }
     setenv("LIDO_BLOCK_POOL_MODE", "slabs", 1);
     for (int round = 0; round < rounds; round++) {
         if (!run_swarm(row, above, over, NULL, &a) || !run_swarm(row, below, under, NULL, &b))

@@ -57,11 +57,7 @@ struct measure measure_now(void) {
 
 /* ---- Apart ------------------------------------------------------------------------------- */
 
-static void wake_up(int signal_number) {
-    (void)signal_number;
-}
-
-/* Waits for the child. Ctrl-C reaches it too; the parent lives on to say how far it came. */
+/* Returns  0, or the signal that ended the child. */
 static int wait_for(pid_t child) {
     int status = 0;
     while (waitpid(child, &status, 0) < 0)
@@ -81,14 +77,14 @@ int swarm_optimise_apart(const struct swarm_options *options, enum swarm_variant
     char *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (shared == MAP_FAILED)
         return 0;
-    struct sigaction catch = {.sa_handler = wake_up}, before;
-    sigaction(SIGINT, &catch, &before);
     double *best = (double *)(void *)(shared + sizeof *run);
     double *mean = best + options->iterations;
     pid_t child = fork();
     if (child == 0) {
-        struct sigaction fall = {.sa_handler = SIG_DFL};
-        sigaction(SIGINT, &fall, NULL);
+        sigset_t interrupt;
+        sigemptyset(&interrupt);
+        sigaddset(&interrupt, SIGINT);
+        sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
         memset(shared, 0, bytes); /* no page of it faults later, while faults are counted */
         swarm_optimise(options, variant, watcher, (struct swarm_run *)(void *)shared, best, mean);
         _exit(0);
@@ -104,7 +100,6 @@ int swarm_optimise_apart(const struct swarm_options *options, enum swarm_variant
                      swarm_variant_name[variant], strsignal(ended_by));
         run->done = run->done && ended_by == 0;
     }
-    sigaction(SIGINT, &before, NULL);
     munmap(shared, bytes);
     return ended_by;
 }

@@ -54,7 +54,8 @@ void swarm_optimise(const struct swarm_options *options, enum swarm_variant vari
                     const struct swarm_watcher *watcher, struct swarm_run *run, double *best_of,
                     double *mean_of);
 
-/* The same in a process of its own, so that no variant inherits the heap of another.
+/* The same in a process of its own, so that no variant inherits the heap of another. Ctrl-C ends that
+ * process, also where the caller has blocked it.
  *
  * Returns  0, or the signal that ended the process; run->done and run->error say how it went. */
 int swarm_optimise_apart(const struct swarm_options *options, enum swarm_variant variant,

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct command {
     struct swarm_session session;
@@ -205,6 +206,11 @@ static void compare(struct swarm_session *session) {
         }
 }
 
+static bool is_interrupted(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1;
+}
+
 /* Interleaved: A B C D A B C D, so that a slow minute of the machine hits all variants.
  *
  * Returns  0, 1 or 130 as the command does. */
@@ -219,13 +225,32 @@ static int run_all(struct swarm_session *session, struct swarm_progress *progres
             int ended_by = swarm_optimise_apart(&session->options, (enum swarm_variant)v, &watcher,
                                                 run, session->best_of, session->mean_of);
             swarm_progress_end(progress, run);
+            if (ended_by == SIGINT || is_interrupted()) {
+                fprintf(stderr, "lido run swarm: interrupted in run %" PRIu64 " of %" PRIu64 "\n",
+                        progress->run, progress->runs);
+                return 130;
+            }
             if (!run->done) {
                 fprintf(stderr, "lido run swarm: %s\n", run->error);
-                return ended_by == SIGINT ? 130 : 1;
+                return 1;
             }
         }
     compare(session);
     return 0;
+}
+
+/* Ctrl-C waits while this process has work to tell of: the one that computes ends at once. */
+static int run_all_blocked(struct swarm_session *session, struct swarm_progress *progress) {
+    sigset_t interrupt, before;
+    struct timespec at_once = {0, 0};
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    int result = run_all(session, progress);
+    if (result == 130)
+        (void)sigtimedwait(&interrupt, NULL, &at_once); /* told: it need not end us, too */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return result;
 }
 
 /* Writes what was asked for; says which file could not be written. */
@@ -257,7 +282,7 @@ static int run_session(struct command *c) {
         fputs("lido run swarm: no memory\n", stderr);
     } else {
         swarm_progress_open(&progress, c->silent, variants * s->rounds, s->options.iterations);
-        result = run_all(s, &progress);
+        result = run_all_blocked(s, &progress);
         if (result == 0)
             result = report(c);
     }

@@ -53,7 +53,7 @@ def fourth():
             pass
         except* ExOne:  # @group
             pass
-        except *(ExTwo, ExTwo):  # @two
+        except*(ExTwo, ExTwo):  # @two
             pass
     except mod.ExThree:  # @three
         pass

@@ -58,3 +58,14 @@ def slices_again(a: Other[A2:B2, Beside], *b: *Unpacked):  # @slices_again
 
 def unpacked(*b: *Unpacked):
     pass
+
+
+def unpacked_index(*b: *Starry[InStar, mod.InStar]) -> Starry[InStar, mod.InStar]:  # @starry
+    pass
+
+
+def unpacked_index_again(*b: *Starry[InStar, mod.InStar], c: AfterStar) -> AfterStar:  # @after
+    pass
+
+
+def after_star(c: AfterStar, *b: *tuple[*Starry[InStar], ...]): pass  # @after_again

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT
+ * See near.h. */
+#include "base/near.h"
+
+#include "base/fork.h"
+#include "base/sys.h"
+
+lido__mutex lido__near_lock = LIDO__MUTEX_INIT;
+
+static void free_all(struct lido__near *near) {
+    while (near) {
+        struct lido__near *next = near->next;
+        lido__sys.free(near);
+        near = next;
+    }
+}
+
+struct lido__near *lido__near_find(uint64_t id, const void *owner) {
+    struct lido__near **chain = &lido__thread_self->near[id % LIDO__NEAR_CHAINS];
+    struct lido__near *ended = NULL, *found = NULL;
+    if (lido__load(&(*chain)->owner, relaxed) == owner) /* only this thread hangs it there */
+        return *chain;
+    if (*chain == &lido__near_none)
+        return NULL;
+    lido__lock(&lido__near_lock);
+    for (struct lido__near **at = chain; *at != &lido__near_none && !found;) {
+        struct lido__near *near = *at;
+        const void *seen = lido__load(&near->owner, relaxed); /* changes under this lock */
+        if (seen && seen != owner) {
+            at = &near->next;
+            continue;
+        }
+        *at = near->next;
+        if (seen)
+            found = near;
+        near->next = seen ? *chain : ended;
+        *(seen ? chain : &ended) = near;
+    }
+    lido__unlock(&lido__near_lock);
+    free_all(ended);
+    return found;
+}
+
+void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner) {
+    struct lido__near **chain = &lido__thread_self->near[id % LIDO__NEAR_CHAINS];
+    lido__store(&near->owner, owner, relaxed); /* read by this thread, or under the lock */
+    near->next = *chain;
+    *chain = near;
+}
+
+void lido__near_forget(struct lido__near *near) {
+    lido__store(&near->owner, NULL, relaxed); /* under the lock, as its readers */
+}
+
+static void at_thread_exit(struct lido__thread *thread) {
+    struct lido__near *left = NULL;
+    bool vanished = thread != lido__thread_self;
+    lido__lock(&lido__near_lock);
+    for (int i = 0; i < LIDO__NEAR_CHAINS; i++)
+        while (thread->near[i] != &lido__near_none) {
+            struct lido__near *near = thread->near[i];
+            thread->near[i] = near->next;
+            near->next = left;
+            left = near;
+            /* Relaxed: forget happens under this lock. */
+            if (lido__load(&near->owner, relaxed))
+                near->leave(near, vanished);
+        }
+    lido__unlock(&lido__near_lock);
+    free_all(left);
+}
+
+static void take_lock(void) {
+    lido__lock(&lido__near_lock);
+}
+
+static void leave_lock(void) {
+    lido__unlock(&lido__near_lock);
+}
+
+lido_status lido__near_prepare(void) {
+    static struct lido__fork_client client = {
+        .prepare = take_lock, .parent = leave_lock, .child = leave_lock, .order = LIDO__FORK_NEAR};
+    lido__thread_on_exit(at_thread_exit);
+    return lido__fork_register(&client);
+}

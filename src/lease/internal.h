@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT
+ * What lease.c and waiters.c share. All with the lock held. */
+#ifndef LIDO_SRC_LEASE_INTERNAL_H
+#define LIDO_SRC_LEASE_INTERNAL_H
+
+#include "lease/lease.h"
+
+/* An idle slot, else a vacant one below the limit, as things are. May let the lock go to make room
+ * for slots; sets *no_memory when that failed. */
+uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory);
+
+/* The same, but looks on all shelves before it gives up or builds. */
+uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store *store,
+                          bool *no_memory);
+
+/* P2: turns to the shared regime and empties every shelf that can be reached. */
+void lido__lease_gather(struct lido__leases *leases);
+
+void lido__leases_forget_waiters(struct lido__leases *leases);
+
+void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot);
+
+#endif

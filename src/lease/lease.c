@@ -1,0 +1,483 @@
+/* SPDX-License-Identifier: MIT
+ * The slow half of the lease engine: slots, shelves and regimes. The queue is in waiters.c. */
+#include "lease/fast.h"
+#include "lease/internal.h"
+
+#include "base/near.h"
+#include "base/sys.h"
+
+#include <string.h>
+
+enum { TICK_NS = 1000000, SETTLE_NS = 1000000 };
+
+struct lido__shelf lido__shelf_empty;
+_Atomic(uint32_t) lido__tick;
+
+/* Relaxed: a tick that is a little old is what the header promises. */
+void lido__tick_advance(void) {
+    lido__store(&lido__tick, (uint32_t)(lido__sys.coarse_ns() / TICK_NS), relaxed);
+}
+
+void lido__leases_init(struct lido__leases *leases, uint64_t limit) {
+    memset(leases, 0, sizeof *leases);
+    lido__mutex_init(&leases->lock);
+    leases->vacant = leases->idle = LIDO__NO_SLOT;
+    leases->limit = limit;
+    leases->last_waiter = &leases->first_waiter;
+    leases->bypass = 8;
+    lido__store(&leases->keep, 1, relaxed);
+}
+
+void lido__leases_end(struct lido__leases *leases) {
+    lido__lock(&lido__near_lock);
+    while (leases->stores) {
+        struct lido__lease_store *store = leases->stores;
+        leases->stores = store->next_of_pool;
+        lido__near_forget(&store->near);
+    }
+    lido__unlock(&lido__near_lock);
+    (void)lido__near_find(leases->id, leases); /* frees this thread's own */
+    for (int i = 0; i < LIDO__LEASE_CHUNKS; i++)
+        lido__sys.free(lido__load(&leases->chunk[i], relaxed));
+}
+
+/* ---- Slots, with the lock held ----------------------------------------------------------- */
+
+static uint32_t pop(struct lido__leases *leases, uint32_t *list) {
+    uint32_t slot = *list;
+    if (slot != LIDO__NO_SLOT)
+        *list = lido__slot_at(leases, slot)->next;
+    return slot;
+}
+
+static void push(struct lido__leases *leases, uint32_t *list, uint32_t slot) {
+    lido__slot_at(leases, slot)->next = *list;
+    *list = slot;
+}
+
+void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot) {
+    push(leases, &leases->idle, slot);
+    leases->idle_count++;
+}
+
+static uint32_t pop_idle(struct lido__leases *leases) {
+    uint32_t slot = pop(leases, &leases->idle);
+    if (slot != LIDO__NO_SLOT)
+        leases->idle_count--;
+    return slot;
+}
+
+/* Makes the chunk that holds this slot. Lets the lock go for the allocation. */
+static bool make_chunk(struct lido__leases *leases, uint32_t slot) {
+    uint32_t bits = 31u - (uint32_t)__builtin_clz(slot + LIDO__LEASE_FIRST);
+    size_t bytes = sizeof(struct lido__slot) << bits;
+    if (lido__load(&leases->chunk[bits - 4], relaxed)) /* written under this lock */
+        return true;
+    lido__unlock(&leases->lock);
+    struct lido__slot *made = lido__sys.alloc(bytes, 64);
+    if (made)
+        memset(made, 0, bytes);
+    lido__lock(&leases->lock);
+    if (made && !lido__load(&leases->chunk[bits - 4], relaxed)) {
+        /* Release: pairs with the acquire in lido__slot_at. */
+        lido__store(&leases->chunk[bits - 4], made, release);
+        return true;
+    }
+    if (made) {
+        lido__unlock(&leases->lock);
+        lido__sys.free(made);
+        lido__lock(&leases->lock);
+    }
+    return lido__load(&leases->chunk[bits - 4], relaxed) != NULL;
+}
+
+/* Sets *no_memory instead of returning a slot when its chunk cannot be had. */
+static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
+    while (leases->existing < leases->limit) {
+        uint32_t slot = pop(leases, &leases->vacant);
+        uint32_t next = leases->slot_count;
+        if (slot == LIDO__NO_SLOT && !make_chunk(leases, next)) {
+            *no_memory = true;
+            return LIDO__NO_SLOT;
+        }
+        if (slot == LIDO__NO_SLOT && next != leases->slot_count)
+            continue; /* somebody else used it while the lock was away */
+        if (slot == LIDO__NO_SLOT)
+            slot = leases->slot_count++;
+        leases->existing++;
+        return slot;
+    }
+    return LIDO__NO_SLOT;
+}
+
+uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory) {
+    uint32_t slot = pop_idle(leases);
+    return slot != LIDO__NO_SLOT ? slot : pop_vacant(leases, no_memory);
+}
+
+/* ---- Shelves and regimes, with the lock held --------------------------------------------- */
+
+static void empty_shelf(struct lido__leases *leases, struct lido__shelf *shelf) {
+    uint32_t count = lido__load(&shelf->count, relaxed); /* the shelf is ours now */
+    for (uint32_t i = 0; i < count; i++)
+        lido__lease_lay_idle(leases, shelf->item[i]);
+    lido__store(&shelf->count, 0, relaxed);
+}
+
+/* This thread's own: outside the gate, under the lock, nobody else is at it. */
+static void empty_own(struct lido__leases *leases, struct lido__lease_store *store) {
+    if (store && lido__load(&store->gate.store, relaxed) == &store->shelf)
+        empty_shelf(leases, &store->shelf);
+}
+
+void lido__lease_gather(struct lido__leases *leases) {
+    struct lido__lease_store *store;
+    leases->calm_calls = 0;
+    leases->count.gathers++;
+    lido__store(&leases->keep, 0, relaxed); /* the barrier makes it seen */
+    for (store = leases->stores; store; store = store->next_of_pool)
+        store->taken = lido__gate_take(&store->gate, &lido__shelf_empty);
+    bool reached = lido__gate_barrier();
+    for (store = leases->stores; store; store = store->next_of_pool)
+        if (store->taken &&
+            lido__gate_settle(&store->gate, &lido__shelf_empty, store->taken, reached, SETTLE_NS))
+            empty_shelf(leases, store->taken);
+}
+
+static uint32_t keep_count(const struct lido__leases *leases) {
+    uint64_t share = leases->limit / (2 * (leases->store_count ? leases->store_count : 1));
+    return share < 1 ? 1 : share > LIDO__SHELF_SLOTS ? LIDO__SHELF_SLOTS : (uint32_t)share;
+}
+
+/* The number of threads or the limit changed: in the private regime any value is a right one. */
+static void adjust_keep(struct lido__leases *leases) {
+    if (lido__load(&leases->keep, relaxed) != 0)
+        lido__store(&leases->keep, keep_count(leases), relaxed);
+}
+
+enum { SHARED_CALLS = 1024 };
+
+/* One more call of the shared regime that did not have to wait. */
+static void grow_calm(struct lido__leases *leases) {
+    if (lido__load(&leases->keep, relaxed) == 0 && !leases->first_waiter && !leases->is_closed &&
+        leases->existing <= leases->limit && ++leases->calm_calls >= SHARED_CALLS)
+        lido__store(&leases->keep, keep_count(leases), relaxed); /* shelves may be used; need not */
+}
+
+/* What other threads seem to have on their shelves: a hint, by loads that may be late. */
+static uint64_t shelved(const struct lido__leases *leases) {
+    uint64_t count = 0;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
+        count += lido__load(&store->shelf.count, relaxed);
+    return count;
+}
+
+/* Puts the shelf of this thread back behind its gate after a visit, if the regime allows. */
+static void restore_shelf(struct lido__leases *leases, struct lido__lease_store *store) {
+    if (store && lido__load(&leases->keep, relaxed) != 0 &&
+        lido__load(&store->gate.store, relaxed) == &lido__shelf_empty)
+        (void)lido__gate_swap(&store->gate, &lido__shelf_empty, &store->shelf);
+}
+
+/* With plenty idle, a thread takes some home: half a shelf for one lock. */
+static void refill(struct lido__leases *leases, struct lido__lease_store *store) {
+    uint32_t keep = lido__load(&leases->keep, relaxed);
+    uint32_t want = keep / 2;
+    if (!store || keep == 0 || leases->idle_count < (uint64_t)want * 2 * leases->store_count)
+        return;
+    restore_shelf(leases, store);
+    if (lido__load(&store->gate.store, relaxed) != &store->shelf)
+        return;
+    uint32_t count = lido__load(&store->shelf.count, relaxed); /* own, under the lock */
+    while (count < want) {
+        uint32_t slot = pop_idle(leases);
+        lido__lease_mark(leases, slot, store->thread_id);
+        store->shelf.item[count++] = slot;
+    }
+    lido__store(&store->shelf.count, count, relaxed);
+}
+
+/* The most that were out at once, as far as slow calls see it. */
+static void note_peak(struct lido__leases *leases) {
+    uint64_t elsewhere = leases->idle_count + shelved(leases);
+    uint64_t live = leases->existing > elsewhere ? leases->existing - elsewhere : 0;
+    if (live > leases->count.live_peak)
+        leases->count.live_peak = live;
+}
+
+/* Something to claim without waiting. Turns to the shared regime before it builds beside shelves
+ * that are not empty, and before it gives up. */
+uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store *store,
+                          bool *no_memory) {
+    empty_own(leases, store);
+    uint32_t slot = pop_idle(leases);
+    bool is_private = lido__load(&leases->keep, relaxed) != 0;
+    if (slot == LIDO__NO_SLOT &&
+        ((is_private && leases->existing >= leases->limit) || shelved(leases) > 0)) {
+        lido__lease_gather(leases);
+        slot = pop_idle(leases);
+    }
+    if (slot == LIDO__NO_SLOT)
+        slot = pop_vacant(leases, no_memory);
+    if (slot != LIDO__NO_SLOT) {
+        grow_calm(leases);
+        restore_shelf(leases, store);
+        refill(leases, store);
+        note_peak(leases);
+    }
+    return slot;
+}
+
+/* ---- Claims ------------------------------------------------------------------------------ */
+
+lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below,
+                                     uint32_t *claimed) {
+    bool no_memory = false;
+    lido_status status = LIDO_ERR_LIMIT;
+    *claimed = LIDO__NO_SLOT;
+    lido__lock(&leases->lock);
+    if (leases->is_closed)
+        status = LIDO_ERR_CLOSED;
+    else if (leases->existing < below)
+        *claimed = pop_vacant(leases, &no_memory);
+    lido__unlock(&leases->lock);
+    if (*claimed == LIDO__NO_SLOT)
+        return no_memory ? LIDO_ERR_NO_MEMORY : status;
+    lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
+    return LIDO_OK;
+}
+
+uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
+    uint32_t slot = LIDO__NO_SLOT;
+    lido__lock(&leases->lock);
+    empty_own(leases, lido__lease_store_of(leases));
+    if (leases->existing > above && leases->idle_count == 0 && shelved(leases) > 0)
+        lido__lease_gather(leases);
+    if (leases->existing > above)
+        slot = pop_idle(leases);
+    if (slot != LIDO__NO_SLOT)
+        lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
+    lido__unlock(&leases->lock);
+    return slot;
+}
+
+uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
+    lido__lock(&leases->lock);
+    empty_own(leases, lido__lease_store_of(leases));
+    uint32_t other = pop_idle(leases);
+    if (other != LIDO__NO_SLOT) {
+        push(leases, &leases->vacant, slot);
+        leases->existing--;
+        slot = other;
+        lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
+    }
+    lido__unlock(&leases->lock);
+    return slot;
+}
+
+bool lido__lease_put(struct lido__leases *leases, uint32_t slot) {
+    struct lido__lease_store *store = lido__lease_store_of(leases);
+    lido__lock(&leases->lock);
+    if (leases->existing > leases->limit) {
+        lido__unlock(&leases->lock);
+        return false;
+    }
+    /* A full shelf goes home by halves, so that a burst pays one lock for eight. */
+    if (lido__load(&leases->keep, relaxed) == 0)
+        empty_own(leases, store);
+    else if (store && lido__load(&store->gate.store, relaxed) == &store->shelf) {
+        uint32_t count = lido__load(&store->shelf.count, relaxed); /* own, under the lock */
+        for (; count > lido__load(&leases->keep, relaxed) / 2; count--)
+            lido__lease_lay_idle(leases, store->shelf.item[count - 1]);
+        lido__store(&store->shelf.count, count, relaxed);
+    } else
+        restore_shelf(leases, store);
+    lido__lease_lay_idle(leases, slot);
+    lido__leases_unlock_and_wake(leases);
+    return true;
+}
+
+/* P2: somebody turned to the shared regime while this thread gave to its shelf. */
+void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store) {
+    lido__lock(&leases->lock);
+    if (lido__load(&leases->keep, relaxed) == 0)
+        empty_own(leases, store);
+    lido__leases_unlock_and_wake(leases);
+}
+
+void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
+    lido__lock(&leases->lock);
+    push(leases, &leases->vacant, slot);
+    leases->existing--;
+    lido__leases_unlock_and_wake(leases);
+}
+
+/* ---- Stores ------------------------------------------------------------------------------ */
+
+static void link_store(struct lido__leases *leases, struct lido__lease_store *store) {
+    store->next_of_pool = leases->stores;
+    store->link_of_pool = &leases->stores;
+    if (leases->stores)
+        leases->stores->link_of_pool = &store->next_of_pool;
+    leases->stores = store;
+    leases->store_count++;
+}
+
+/* A thread ends, or was not taken along by a fork: what it kept is for all. */
+static void leave(struct lido__near *near, bool vanished) {
+    struct lido__lease_store *store = (struct lido__lease_store *)(void *)near;
+    struct lido__leases *leases = store->leases;
+    lido__lock(&leases->lock);
+    if (vanished)
+        (void)lido__gate_adopt(&store->gate, &lido__shelf_empty);
+    else
+        (void)lido__gate_close(&store->gate, &lido__shelf_empty);
+    empty_shelf(leases, &store->shelf);
+    leases->count.acquired += lido__load(&store->acquired, relaxed); /* its thread has ended */
+    leases->count.released += lido__load(&store->released, relaxed);
+    *store->link_of_pool = store->next_of_pool;
+    if (store->next_of_pool)
+        store->next_of_pool->link_of_pool = store->link_of_pool;
+    leases->store_count--;
+    adjust_keep(leases);
+    lido__leases_unlock_and_wake(leases);
+}
+
+struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
+    struct lido__thread *thread = lido__thread();
+    struct lido__near *near = thread ? lido__near_find(leases->id, leases) : NULL;
+    if (near || !thread)
+        return (struct lido__lease_store *)(void *)near;
+    struct lido__lease_store *store = lido__sys.alloc(sizeof *store, 64);
+    if (!store)
+        return NULL;
+    memset(store, 0, sizeof *store);
+    store->leases = leases;
+    store->shelf.room = LIDO__SHELF_SLOTS;
+    store->thread_id = (uint32_t)thread->id;
+    store->until_tick = 1;
+    store->near.leave = leave;
+    lido__gate_init(&store->gate, &store->shelf);
+    lido__lock(&lido__near_lock);
+    lido__near_hang(leases->id, &store->near, leases);
+    lido__lock(&leases->lock);
+    link_store(leases, store);
+    adjust_keep(leases);
+    lido__unlock(&leases->lock);
+    lido__unlock(&lido__near_lock);
+    return store;
+}
+
+void lido__leases_collect(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
+        if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
+            empty_shelf(leases, &store->shelf);
+    lido__unlock(&leases->lock);
+}
+
+struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
+    struct lido__lease_sums sums = {0};
+    lido__lock(&leases->lock);
+    sums.acquired = leases->count.acquired;
+    sums.released = leases->count.released;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        /* Relaxed: exact at rest. Released is read first, so that live is never below the truth
+         * by what ran between the two. */
+        sums.released += lido__load(&store->released, relaxed);
+        sums.acquired += lido__load(&store->acquired, relaxed);
+    }
+    sums.idle = leases->idle_count + shelved(leases);
+    uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
+    sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
+    if (sums.live > leases->count.live_peak)
+        leases->count.live_peak = sums.live;
+    lido__unlock(&leases->lock);
+    return sums;
+}
+
+/* ---- fork -------------------------------------------------------------------------------- */
+
+/* fork() copies page by page while other threads go on, so what they did without the lock may be
+ * half there: a slot may stand on two of their shelves, or on one and be held. The lists and this
+ * thread's own leases are whole. What is not surely free or surely ours is given up. */
+
+static bool is_ours(struct lido__slot *at, uint32_t parent) {
+    return lido__load(&at->thread_id, relaxed) == parent; /* one thread is left: order is moot */
+}
+
+/* What is in a list is free, whoever had it last. */
+static void mark_list(struct lido__leases *leases, uint32_t slot) {
+    for (; slot != LIDO__NO_SLOT; slot = lido__slot_at(leases, slot)->next)
+        lido__lease_mark(leases, slot, LIDO__NO_THREAD);
+}
+
+static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, uint32_t parent) {
+    uint32_t count = lido__load(&shelf->count, relaxed);
+    for (uint32_t i = 0; i < count && i < LIDO__SHELF_SLOTS; i++) {
+        uint32_t slot = shelf->item[i];
+        struct lido__slot *at = slot < leases->slot_count ? lido__slot_at(leases, slot) : NULL;
+        if (!at || is_ours(at, parent) || !lido__load(&at->object, relaxed) ||
+            (lido__load(&at->turn, relaxed) & 1) ||
+            lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
+            continue;
+        lido__lease_mark(leases, slot, LIDO__NO_THREAD);
+        lido__lease_lay_idle(leases, slot);
+    }
+    lido__store(&shelf->count, 0, relaxed);
+}
+
+static void give_up(struct lido__leases *leases, uint32_t slot) {
+    struct lido__slot *at = lido__slot_at(leases, slot);
+    uint32_t turn = lido__load(&at->turn, relaxed);
+    lido__store(&at->turn, turn + (turn & 1), relaxed);
+    if (lido__load(&at->object, relaxed))
+        leases->count.lost++;
+    lido__store(&at->object, NULL, relaxed);
+    push(leases, &leases->vacant, slot);
+    leases->existing--;
+}
+
+/* Counters of other threads may be off by what they were at: what cannot be accounted for was a
+ * lease that is lost. */
+static void settle_counts(struct lido__leases *leases, uint64_t live) {
+    uint64_t acquired = leases->count.acquired;
+    uint64_t ended = leases->count.released + leases->count.discarded;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        acquired += lido__load(&store->acquired, relaxed);
+        ended += lido__load(&store->released, relaxed);
+    }
+    if (acquired < ended + live)
+        leases->count.acquired += ended + live - acquired;
+    leases->count.lost_leases = acquired > ended + live ? acquired - ended - live : 0;
+}
+
+void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
+    uint32_t parent = (uint32_t)parent_id, self = (uint32_t)lido__sys.thread_id();
+    uint64_t live = 0;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
+        if (store->thread_id == parent)
+            empty_own(leases, store);
+    mark_list(leases, leases->idle);
+    mark_list(leases, leases->vacant);
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        if (store->thread_id == parent)
+            store->thread_id = self;
+        else if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
+            adopt_shelf(leases, &store->shelf, parent);
+    }
+    for (uint32_t slot = 0; slot < leases->slot_count; slot++) {
+        struct lido__slot *at = lido__slot_at(leases, slot);
+        if (lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
+            continue;
+        if (!is_ours(at, parent)) {
+            give_up(leases, slot);
+            continue;
+        }
+        lido__lease_mark(leases, slot, self);
+        live += lido__load(&at->turn, relaxed) & 1;
+    }
+    settle_counts(leases, live);
+    lido__leases_forget_waiters(leases);
+    lido__unlock(&leases->lock);
+}

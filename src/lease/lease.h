@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: MIT
+ * The lease engine: slots that are handed out, given back and waited for; under object pools, and
+ * later under connection pools. It knows nothing of what stands in a slot.
+ *
+ *      a thread's shelf  <-->  idle set  <-->  waiters, in order
+ *      16 slots, reached       one lock        a slot that comes back goes to the oldest,
+ *      through a gate (P1)                     or is there for it to take
+ *
+ * A slot belongs to exactly one of: the vacant list, a claim (a thread works on it, outside any
+ * list), a holder, the idle set, one thread's shelf.
+ *
+ *   L1  existing = slots that are not vacant <= limit (unless the limit was lowered)
+ *   L2  an odd turn says that the slot is out; each hand-out and each return adds one. A lease is
+ *       good while its turn is the slot's and its object is the slot's object
+ *   L3  while somebody waits, keep is 0, every shelf that could be reached is empty, and nothing
+ *       is vacant below the limit; what is idle then is there for a waiter who has been woken
+ *
+ * P2, two regimes. In the *private* one (keep > 0) a thread takes from and gives to its own shelf
+ * without any lock. When a thread finds nothing to claim it turns to the *shared* one: keep = 0, a
+ * barrier, then it empties all shelves into the idle set. From then on all go through the lock,
+ * until SHARED_CALLS calls in a row found something without waiting.
+ *
+ *      giver                               who is about to wait (or to build)
+ *      shelf: count + 1                    keep = 0
+ *      light fence                         barrier (a fence in every thread)
+ *      keep == 0? then empty my shelf      empty all shelves, then sleep
+ *
+ * Either the giver sees keep == 0, or what he gave is seen. So nobody sleeps beside a free slot,
+ * but for a shelf whose owner could not be reached in time: its owner empties it when he comes to.
+ *
+ * Overtaking. A slot that comes back lies idle and the oldest waiter is woken; who comes along may
+ * take it first. When a waiter was passed `bypass` times, slots
+ * are handed to it directly; bypass 0 is strict order: a context switch for each hand-over.
+ *
+ * Lock: one, for everything but shelves and what is written with a slot in hand. It is held over
+ * the barrier and for a bounded wait for owners in their gates (L3's price, once a turn of regime). */
+#ifndef LIDO_SRC_LEASE_LEASE_H
+#define LIDO_SRC_LEASE_LEASE_H
+
+#include "base/atomic.h"
+#include "base/gate.h"
+#include "base/mutex.h"
+#include "base/thread.h"
+
+enum {
+    LIDO__SHELF_SLOTS = 16,
+    LIDO__LEASE_CHUNKS = 17, /* of 16, 32, 64 ... slots: 2,097,136 in all */
+    LIDO__LEASE_FIRST = 16
+};
+#define LIDO__NO_SLOT   UINT32_MAX
+#define LIDO__NO_THREAD UINT32_MAX
+
+/* A slot. 16 of its 32 bytes are the tracking that is always on. */
+struct lido__slot {
+    _Atomic(void *) object;      /* NULL: none */
+    _Atomic(const char *) site;  /* who acquired it last: line, */
+    _Atomic(uint32_t) thread_id; /* thread (that holds, claims or shelves it), */
+    _Atomic(uint32_t) tick;      /* and when, in ticks of lido__tick */
+    _Atomic(uint32_t) turn;
+    uint32_t next; /* in the vacant or idle list; the lock's */
+};
+
+/* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it. */
+struct lido__shelf {
+    _Atomic(uint32_t) count;
+    uint32_t room; /* LIDO__SHELF_SLOTS; 0 in the sentinel, which takes and gives nothing */
+    uint32_t item[LIDO__SHELF_SLOTS];
+};
+
+extern struct lido__shelf lido__shelf_empty;
+
+/* What a thread has for one pool. Written by its thread only, but for the links. */
+struct lido__lease_store {
+    struct lido__near near;
+    struct lido__leases *leases;
+    lido__gate gate;
+    struct lido__shelf shelf;
+    void *taken; /* what a visit found; the lock's */
+    _Atomic(uint64_t) acquired;
+    _Atomic(uint64_t) released;
+    uint32_t thread_id;
+    uint32_t until_tick; /* acquires until the clock is looked at */
+    struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
+};
+
+struct lido__waiter {
+    struct lido__waiter *next;
+    uint64_t since_ns;
+    uint32_t thread_id;
+    uint32_t passed;        /* how often somebody took a slot while this one was first */
+    uint32_t slot;          /* handed to it */
+    bool is_woken;          /* has been told to look, and has not looked yet */
+    _Atomic(uint32_t) word; /* changes when there is something to see */
+};
+
+struct lido__lease_counts {
+    uint64_t acquired, released, discarded; /* of calls without a store, and of stores that ended */
+    uint64_t waits, wait_total_ns, wait_max_ns, timeouts, refused_release;
+    uint64_t lost, lost_leases; /* objects given up, and those that were out */
+    uint64_t live_peak, gathers, overtakes_max;
+};
+
+struct lido__leases {
+    /* Read by every call, written when the regime or the number of threads changes. */
+    _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
+    _Atomic(struct lido__slot *) chunk[LIDO__LEASE_CHUNKS];
+    uint64_t id; /* of the resource: chooses the chain of lido__near */
+
+    _Alignas(64) lido__mutex lock; /* guards what follows */
+    uint32_t slot_count;           /* slots ever used */
+    uint32_t vacant, idle;         /* lists */
+    uint64_t idle_count, existing, limit;
+    struct lido__waiter *first_waiter, **last_waiter;
+    uint64_t waiting, waiter_limit;
+    uint32_t bypass; /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
+    bool is_closed;
+    uint32_t calm_calls; /* calls of the shared regime since somebody waited */
+    uint32_t store_count;
+    struct lido__lease_store *stores;
+    _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
+    struct lido__lease_counts count;
+};
+
+/* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
+ * of a thread. An age read with it may be too long by the time in which nothing advanced it. */
+extern _Atomic(uint32_t) lido__tick;
+void lido__tick_advance(void);
+
+void lido__leases_init(struct lido__leases *leases, uint64_t limit);
+/* Empties all shelves. No other call on the pool may be running. */
+void lido__leases_collect(struct lido__leases *leases);
+/* Ends all stores. No other call on the pool may be running. */
+void lido__leases_end(struct lido__leases *leases);
+
+/* How long to wait. timeout_ns counts from the first wait; LIDO_FOREVER: the deadline alone does. */
+struct lido__patience {
+    uint64_t timeout_ns, deadline_ns;
+    bool may_wait;
+};
+
+/* Claims a slot: an idle one (its object is in it), else a vacant one below the limit, else waits.
+ * LIDO_OK: *claimed is the caller's until commit, put or vacate.
+ * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY; no text is set. */
+lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
+                              uint32_t *claimed);
+/* Claims a vacant slot if fewer than `below` exist. Else LIMIT, CLOSED or NO_MEMORY; no text. */
+lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below,
+                                     uint32_t *claimed);
+/* Claims an idle slot if more than `above` exist. Gathers shelves first. */
+uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above);
+/* Another idle object for a claimed slot that lost its own; the old claim becomes vacant. Returns
+ * the claim to go on with, which is the old one when nothing is idle. */
+uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot);
+
+/* Ends a claim: the slot, with its object, is free for all. False: more exist than the limit
+ * allows, and the claim goes on; its object should end. */
+bool lido__lease_put(struct lido__leases *leases, uint32_t slot);
+/* Ends a claim: the slot has no object and is vacant. */
+void lido__lease_vacate(struct lido__leases *leases, uint32_t slot);
+
+/* Hands the lock back, serving and waking whom the caller's change concerns. */
+void lido__leases_unlock_and_wake(struct lido__leases *leases);
+
+lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
+void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
+
+/* Sums over all stores. Exact at rest. */
+struct lido__lease_sums {
+    uint64_t acquired, released, live, idle;
+};
+struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
+
+/* The forking thread, parent_id in the parent, has the lock; this lets it go. */
+void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id);
+
+/* This thread's store, made if need be; NULL: no memory for one, and every call takes the lock. */
+struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
+
+/* The slow end of lido__lease_must_empty. */
+void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ * The queue of the lease engine: who waits, who is woken, who is served directly. The rule of
+ * overtaking is told in lease.h.
+ *
+ *   W1  a waiter is in the queue until it takes something, is handed something, or gives up
+ *   W2  when something is free and the first waiter does not know, it is told (is_woken): every
+ *       change that frees something ends in unlock_and_wake, and so does every departure
+ *
+ * A waiter lies on its thread's stack. Its word is written under the lock; after that its thread
+ * may be gone, so the waker uses the word's address only as a name for the kernel. */
+#include "lease/fast.h"
+#include "lease/internal.h"
+
+#include "base/sys.h"
+
+#include <lido/base.h>
+
+enum { WAKE_BATCH = 8 };
+
+/* ---- With the lock held ------------------------------------------------------------------ */
+
+static void leave_queue(struct lido__leases *leases, struct lido__waiter *waiter) {
+    struct lido__waiter **at = &leases->first_waiter;
+    while (*at != waiter)
+        at = &(*at)->next;
+    *at = waiter->next;
+    if (leases->last_waiter == &waiter->next)
+        leases->last_waiter = at;
+    leases->waiting--;
+}
+
+static bool is_overdue(const struct lido__leases *leases, const struct lido__waiter *waiter) {
+    return waiter->passed >= leases->bypass;
+}
+
+static bool has_free(const struct lido__leases *leases) {
+    return leases->idle_count > 0 || leases->existing < leases->limit;
+}
+
+static _Atomic(uint32_t) *tell(struct lido__waiter *waiter) {
+    /* Release: pairs with the acquire in sleep_until; what was handed comes before the word. */
+    lido__store(&waiter->word, 1, release);
+    return &waiter->word;
+}
+
+/* The next thread that has to be told something, or NULL. */
+static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
+    struct lido__waiter *first = leases->first_waiter;
+    bool no_memory = false;
+    if (!first)
+        return NULL;
+    if (leases->is_closed) {
+        leave_queue(leases, first);
+        return tell(first);
+    }
+    if (!has_free(leases))
+        return NULL;
+    if (is_overdue(leases, first)) {
+        uint32_t slot = lido__lease_find_free(leases, &no_memory);
+        if (slot != LIDO__NO_SLOT && leases->first_waiter == first) {
+            first->slot = slot;
+            lido__lease_mark(leases, slot, first->thread_id);
+            leave_queue(leases, first);
+            return tell(first);
+        }
+        if (slot != LIDO__NO_SLOT) /* making room let the lock go, and the queue moved on */
+            lido__lease_lay_idle(leases, slot);
+    }
+    if (leases->first_waiter != first || first->is_woken)
+        return NULL;
+    first->is_woken = true;
+    return tell(first);
+}
+
+void lido__leases_unlock_and_wake(struct lido__leases *leases) {
+    _Atomic(uint32_t) *told[WAKE_BATCH];
+    bool is_quiet = leases->is_closed && leases->existing == leases->idle_count;
+    int count;
+    if (is_quiet)
+        (void)lido__add(&leases->quiet, 1, relaxed); /* under the lock; park compares it */
+    do {
+        for (count = 0; count < WAKE_BATCH && (told[count] = offer(leases)) != NULL;)
+            count++;
+        lido__unlock(&leases->lock);
+        for (int i = 0; i < count; i++)
+            lido__sys.unpark(told[i], 1);
+        if (count == WAKE_BATCH)
+            lido__lock(&leases->lock);
+    } while (count == WAKE_BATCH);
+    if (is_quiet)
+        lido__sys.unpark(&leases->quiet, INT32_MAX);
+}
+
+/* ---- Waiting ----------------------------------------------------------------------------- */
+
+static bool sleep_until(struct lido__waiter *waiter, uint64_t deadline_ns) {
+    bool in_time = true;
+    /* Acquire: pairs with the release in tell. */
+    while (in_time && lido__load(&waiter->word, acquire) == 0)
+        in_time = lido__sys.park(&waiter->word, 0, deadline_ns);
+    return in_time;
+}
+
+static void count_wait(struct lido__leases *leases, uint64_t waited_ns, uint32_t passed) {
+    leases->count.wait_total_ns += waited_ns;
+    if (waited_ns > leases->count.wait_max_ns)
+        leases->count.wait_max_ns = waited_ns;
+    if (passed > leases->count.overtakes_max)
+        leases->count.overtakes_max = passed;
+}
+
+/* Called and returns with the lock held. */
+static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter,
+                        uint64_t deadline_ns) {
+    lido_status status = LIDO_OK;
+    bool in_time = true, no_memory = false;
+    while (waiter->slot == LIDO__NO_SLOT && status == LIDO_OK) {
+        lido__unlock(&leases->lock);
+        in_time = sleep_until(waiter, deadline_ns);
+        lido__lock(&leases->lock);
+        if (waiter->slot != LIDO__NO_SLOT)
+            break; /* handed over; out of the queue */
+        if (leases->is_closed && lido__load(&waiter->word, relaxed) != 0)
+            return LIDO_ERR_CLOSED;             /* sent away; out of the queue */
+        lido__store(&waiter->word, 0, relaxed); /* under the lock, as all writes of it */
+        waiter->is_woken = false;
+        /* Only the first may take: who comes later was not told, but may have timed out. */
+        if (leases->first_waiter == waiter)
+            waiter->slot = lido__lease_find_free(leases, &no_memory);
+        if (waiter->slot == LIDO__NO_SLOT && no_memory)
+            status = LIDO_ERR_NO_MEMORY;
+        else if (waiter->slot == LIDO__NO_SLOT && !in_time)
+            status = leases->is_closed ? LIDO_ERR_CLOSED : LIDO_ERR_TIMEOUT;
+        if (waiter->slot != LIDO__NO_SLOT || status != LIDO_OK)
+            leave_queue(leases, waiter);
+    }
+    return status;
+}
+
+static lido_status join_and_wait(struct lido__leases *leases, struct lido__patience patience,
+                                 uint32_t *claimed) {
+    struct lido__waiter waiter = {.since_ns = lido__sys.now_ns(),
+                                  .thread_id = (uint32_t)lido__thread_id(),
+                                  .slot = LIDO__NO_SLOT};
+    uint64_t deadline_ns = patience.deadline_ns;
+    if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
+        deadline_ns = waiter.since_ns + patience.timeout_ns;
+    *leases->last_waiter = &waiter;
+    leases->last_waiter = &waiter.next;
+    leases->waiting++;
+    leases->count.waits++;
+    leases->calm_calls = 0;
+    lido_status status = wait(leases, &waiter, deadline_ns);
+    uint64_t now_ns = lido__sys.now_ns();
+    count_wait(leases, now_ns > waiter.since_ns ? now_ns - waiter.since_ns : 0, waiter.passed);
+    *claimed = waiter.slot;
+    return status;
+}
+
+/* May this call take what is free, before those who wait? */
+static bool may_overtake(struct lido__leases *leases) {
+    struct lido__waiter *first = leases->first_waiter;
+    return !first || !is_overdue(leases, first);
+}
+
+lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
+                              uint32_t *claimed) {
+    struct lido__lease_store *store = lido__lease_store_make(leases);
+    bool no_memory = false;
+    lido_status status = LIDO_OK;
+    *claimed = LIDO__NO_SLOT;
+    lido__tick_advance();
+    lido__lock(&leases->lock);
+    if (leases->is_closed)
+        status = LIDO_ERR_CLOSED;
+    else if (may_overtake(leases)) {
+        *claimed = lido__lease_find(leases, store, &no_memory);
+        if (*claimed != LIDO__NO_SLOT && leases->first_waiter)
+            leases->first_waiter->passed++;
+    }
+    if (status == LIDO_OK && *claimed == LIDO__NO_SLOT) {
+        if (no_memory)
+            status = LIDO_ERR_NO_MEMORY;
+        else if (!patience.may_wait)
+            status = LIDO_ERR_EMPTY;
+        else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
+            status = LIDO_ERR_LIMIT;
+        else
+            status = join_and_wait(leases, patience, claimed);
+    }
+    if (status == LIDO_ERR_TIMEOUT || status == LIDO_ERR_EMPTY)
+        leases->count.timeouts++;
+    if (*claimed != LIDO__NO_SLOT)
+        lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
+    lido__leases_unlock_and_wake(leases);
+    return status;
+}
+
+/* ---- Ends and limits --------------------------------------------------------------------- */
+
+lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns) {
+    uint64_t start_ns = lido__sys.now_ns();
+    uint64_t deadline_ns =
+        timeout_ns < LIDO_FOREVER - start_ns ? start_ns + timeout_ns : LIDO_FOREVER;
+    bool in_time = timeout_ns != 0, is_quiet = false;
+    lido__lock(&leases->lock);
+    leases->is_closed = true;
+    lido__lease_gather(leases);
+    for (;;) {
+        is_quiet = leases->existing == leases->idle_count;
+        uint32_t seen = lido__load(&leases->quiet, relaxed); /* changes under this lock */
+        lido__leases_unlock_and_wake(leases);
+        if (is_quiet || !in_time)
+            return is_quiet ? LIDO_OK : LIDO_ERR_BUSY;
+        in_time = lido__sys.park(&leases->quiet, seen, deadline_ns);
+        lido__lock(&leases->lock);
+    }
+}
+
+void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit) {
+    lido__lock(&leases->lock);
+    leases->limit = limit;
+    lido__lease_gather(leases); /* what is on shelves may be too much now */
+    lido__leases_unlock_and_wake(leases);
+}
+
+/* The threads that waited are not here. */
+void lido__leases_forget_waiters(struct lido__leases *leases) {
+    leases->first_waiter = NULL;
+    leases->last_waiter = &leases->first_waiter;
+    leases->waiting = 0;
+}

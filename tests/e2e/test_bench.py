@@ -1,0 +1,96 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""`lido bench` keeps its contract: names, exit status, and the shape and arithmetic of its JSON. How
+quick anything is, no test asks. Wants LIDO, the command, with its benches beside it."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+LIDO = pathlib.Path(os.environ.get("LIDO", ROOT / "build/dev/lido"))
+NAIVE = {"mutex and list", "mutex and condition variable"}
+
+
+def bench(*words):
+    return subprocess.run([str(LIDO), "bench", *words], capture_output=True, text=True, check=False, timeout=300)
+
+
+class BenchTest(unittest.TestCase):
+    def setUp(self):
+        if not LIDO.exists():
+            self.skipTest(f"{LIDO} was not built")
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.file = pathlib.Path(folder.name) / "results.json"
+
+    def results(self, *words):
+        rounds = [] if "--rounds" in words else ["--rounds", "2"]
+        done = bench(*words, *rounds, "--quick", "--no-progress", "--json", str(self.file))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done, json.loads(self.file.read_text())
+
+    def test_an_unknown_name_is_wrong_usage_and_lists_what_there_is(self):
+        done = bench("block_pool", "no_such_bench")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("no_such_bench", done.stderr)
+        self.assertIn("block_pool, ", done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_an_unknown_option_and_a_missing_value_are_wrong_usage(self):
+        for words in (["--no-such-option"], ["--rounds"], ["--json"], ["block_pool", "--fast"]):
+            done = bench(*words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn("usage: lido bench", done.stderr)
+
+    def test_rounds_that_are_no_number_or_out_of_range_are_wrong_usage(self):
+        for rounds in ("0", "many", "1000"):
+            self.assertEqual(bench("object_pool", "--rounds", rounds).returncode, 2, rounds)
+
+    def test_a_file_that_cannot_be_written_is_a_failure(self):
+        done = bench("object_pool", "--quick", "--rounds", "1", "--only", "1 thread", "--json", "no/such/folder/x.json")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no/such/folder/x.json", done.stderr)
+
+    def test_results_have_the_keys_and_the_arithmetic_of_the_contract(self):
+        done, results = self.results("block_pool", "--only", "pair 64 B, threads: 1")
+        self.assertEqual({r["case"] for r in results},
+                         {"pair 64 B, threads: 1, lido static", "pair 64 B, threads: 1, lido shared"})
+        for result in results:
+            self.assertEqual(result["bench"], "block_pool")
+            self.assertEqual(result["unit"], "ns per acquire+release")
+            self.assertEqual(result["rounds"], 2)
+            self.assertIn("glibc malloc", result["peers"])
+            self.assertTrue(result["peers"]["glibc malloc"]["version"].startswith("glibc 2."))
+            for figures in [result["lido"], *result["peers"].values()]:
+                self.assertTrue(0 < figures["min"] <= figures["median"] <= figures["max"], figures)
+            best = min(p["median"] for name, p in result["peers"].items() if name not in NAIVE)
+            naive = result["peers"]["mutex and list"]["median"]
+            self.assertAlmostEqual(result["ratio_to_best"], result["lido"]["median"] / best, delta=0.01 * result["ratio_to_best"])
+            self.assertAlmostEqual(result["ratio_to_naive"], result["lido"]["median"] / naive, delta=0.01 * result["ratio_to_naive"])
+        self.assertIn("lido static / best peer", done.stdout)
+
+    def test_a_ratio_is_null_where_no_peer_is(self):
+        _, results = self.results("object_pool", "--only", "8 on 4")
+        self.assertEqual(len(results), 2)
+        for result in results:
+            good = set(result["peers"]) - NAIVE
+            self.assertEqual(result["ratio_to_best"] is None, not good, result)
+
+    def test_the_results_of_several_benches_are_one_array(self):
+        _, results = self.results("object_pool", "block_pool", "--only", "acquire", "--rounds", "1")
+        self.assertEqual({r["bench"] for r in results}, {"object_pool", "block_pool"})
+
+    def test_a_steady_pool_makes_no_system_call_and_no_fault(self):
+        cache = LIDO.parent / "CMakeCache.txt"
+        if cache.exists() and "-fsanitize" in cache.read_text():
+            self.skipTest("a sanitizer's own memory grows and faults")
+        _, results = self.results("block_pool", "--only", "steady state")
+        self.assertEqual({r["case"]: r["lido"]["max"] for r in results},
+                         {"steady state faults 64 B, lido static": 0, "steady state system calls 64 B, lido static": 0})
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
