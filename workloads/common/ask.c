@@ -15,19 +15,19 @@
 extern char **environ;
 
 static void read_answer(int fd, char *out, size_t size) {
-    size_t  length = 0;
+    size_t length = 0;
     ssize_t got;
-    while (length < size - 1 && ((got = read(fd, out + length, size - 1 - length)) > 0 ||
-                                 (got < 0 && errno == EINTR)))
+    while (length < size - 1 &&
+           ((got = read(fd, out + length, size - 1 - length)) > 0 || (got < 0 && errno == EINTR)))
         length += got > 0 ? (size_t)got : 0;
     out[length] = '\0';
     out[strcspn(out, "\n")] = '\0';
 }
 
 char *ask_program(char *const arguments[]) {
-    char                       answer[4096] = "";
-    int                        ends[2], status = -1;
-    pid_t                      child;
+    char answer[4096] = "";
+    int ends[2], status = -1;
+    pid_t child;
     posix_spawn_file_actions_t actions;
     if (pipe2(ends, O_CLOEXEC) != 0)
         return NULL;
@@ -42,5 +42,6 @@ char *ask_program(char *const arguments[]) {
             ;
     }
     close(ends[0]);
-    return error == 0 && status == 0 && answer[0] != '\0' ? must_copy(answer, strlen(answer)) : NULL;
+    return error == 0 && status == 0 && answer[0] != '\0' ? must_copy(answer, strlen(answer))
+                                                          : NULL;
 }

@@ -17,15 +17,15 @@ typedef ARRAY(char *) paths;
 /* One walk. */
 struct walk {
     struct found_files *files;
-    const char         *suffix;
+    const char *suffix;
     bool (*skip)(const char *name);
     paths todo;
 };
 
 static const char *why(int error) {
-    return error == ENOENT                      ? "vanished"
+    return error == ENOENT                    ? "vanished"
            : error == ELOOP || error == ENXIO ? "not a regular file"
-                                                : strerror(error);
+                                              : strerror(error);
 }
 
 static char *join(const char *folder, const char *name) {
@@ -41,8 +41,8 @@ static void add(struct walk *walk, char *path, const char *reason, uint64_t byte
 }
 
 static void add_entry(struct walk *walk, int fd, const char *folder, const char *name) {
-    size_t      length = strlen(name), suffix = strlen(walk->suffix);
-    bool        wanted = length >= suffix && strcmp(name + length - suffix, walk->suffix) == 0;
+    size_t length = strlen(name), suffix = strlen(walk->suffix);
+    bool wanted = length >= suffix && strcmp(name + length - suffix, walk->suffix) == 0;
     struct stat status;
     if (fstatat(fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
         if (wanted)
@@ -52,13 +52,14 @@ static void add_entry(struct walk *walk, int fd, const char *folder, const char 
             *array_push(&walk->todo) = join(folder, name);
     } else if (wanted && !S_ISLNK(status.st_mode)) {
         bool regular = S_ISREG(status.st_mode);
-        add(walk, join(folder, name), regular ? NULL : "not a regular file", (uint64_t)status.st_size);
+        add(walk, join(folder, name), regular ? NULL : "not a regular file",
+            (uint64_t)status.st_size);
     }
 }
 
 static void read_folder(struct walk *walk, const char *folder) {
     const char *path = folder[0] != '\0' ? folder : ".";
-    int  fd = openat(walk->files->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    int fd = openat(walk->files->root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     DIR *stream = fd >= 0 ? fdopendir(fd) : NULL;
     if (stream == NULL) {
         add(walk, must_copy(path, strlen(path)), why(errno), 0);
@@ -125,7 +126,8 @@ static const char *read_all(int fd, size_t expected, uint32_t limit_bytes, struc
         if (out->count > limit_bytes)
             return "too large";
         if (out->count == out->capacity - 1) /* it has grown */
-            room = (size_t)out->capacity * 2 < limit_bytes + 2u ? (size_t)out->capacity * 2 : limit_bytes + 2u;
+            room = (size_t)out->capacity * 2 < limit_bytes + 2u ? (size_t)out->capacity * 2
+                                                                : limit_bytes + 2u;
     }
     out->items[out->count] = '\0';
     return NULL;
@@ -135,7 +137,7 @@ const char *files_read(const struct found_files *files, const char *path, uint32
                        struct text *out) {
     struct stat status;
     const char *reason;
-    int         fd = openat(files->root, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
+    int fd = openat(files->root, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY);
     out->count = 0;
     if (fd < 0)
         return why(errno);

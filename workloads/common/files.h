@@ -6,13 +6,13 @@
 #include "text.h"
 
 struct found_file {
-    char    *path;   /* relative to the folder, with '/' */
-    char    *reason; /* a folder or file that cannot be read: why; else NULL */
+    char *path;   /* relative to the folder, with '/' */
+    char *reason; /* a folder or file that cannot be read: why; else NULL */
     uint64_t bytes;
 };
 
 struct found_files {
-    int root; /* the folder, open */
+    int root;                       /* the folder, open */
     ARRAY(struct found_file) items; /* by path, bytewise */
 };
 

@@ -18,11 +18,12 @@ static int set(const char *command, const struct option_spec *spec, const char *
     } else if (spec->kind == OPTION_TEXT) {
         *(const char **)spec->value = value;
     } else {
-        char         *end;
+        char *end;
         unsigned long number = strtoul(value, &end, 10);
-        if (value[0] < '0' || value[0] > '9' || *end != '\0' || number < 1 || number > spec->limit) {
-            fprintf(stderr, "%s: --%s is '%s', must be a number from 1 to %u\n", command, spec->name,
-                    value, spec->limit);
+        if (value[0] < '0' || value[0] > '9' || *end != '\0' || number < 1 ||
+            number > spec->limit) {
+            fprintf(stderr, "%s: --%s is '%s', must be a number from 1 to %u\n", command,
+                    spec->name, value, spec->limit);
             return OPTIONS_BAD;
         }
         *(uint32_t *)spec->value = (uint32_t)number;
@@ -45,7 +46,7 @@ int options_parse(const char *command, int argc, char *argv[], const struct opti
             *operand = ends ? argv[++i] : word;
             continue;
         }
-        size_t                    length = strcspn(word, "=");
+        size_t length = strcspn(word, "=");
         const struct option_spec *spec = specs;
         while (spec->name != NULL && (word[1] != '-' || strlen(spec->name) != length - 2 ||
                                       memcmp(spec->name, word + 2, length - 2) != 0))

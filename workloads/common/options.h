@@ -8,7 +8,7 @@
 struct option_spec {
     const char *name;
     enum { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT } kind;
-    void    *value; /* bool, const char * or uint32_t */
+    void *value;    /* bool, const char * or uint32_t */
     uint32_t limit; /* of a count, which is at least 1 */
 };
 

@@ -15,7 +15,7 @@ bool pooled_malloc_end(void);
 void *pooled_malloc(size_t bytes);
 void *pooled_calloc(size_t count, size_t bytes);
 void *pooled_realloc(void *pointer, size_t bytes);
-void  pooled_free(void *pointer);
+void pooled_free(void *pointer);
 
 /* Gives back what this thread keeps at hand; every thread that used the four calls it last. */
 void pooled_malloc_thread_end(void);

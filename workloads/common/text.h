@@ -31,7 +31,7 @@ void *array_grow(void *items, uint32_t *capacity, size_t item_bytes);
 
 /* A text that grows; not ended by a zero byte. */
 struct text {
-    char    *items;
+    char *items;
     uint32_t count, capacity;
 };
 void text_add(struct text *text, const char *bytes, size_t length);

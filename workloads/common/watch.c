@@ -33,7 +33,7 @@ void watch_close(struct watch *watch) {
 
 static void pass_on(struct watch *watch) {
     struct signalfd_siginfo info;
-    sigset_t                again;
+    sigset_t again;
     if (read(watch->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
     watch->interrupt(watch->context);
@@ -47,22 +47,24 @@ static void pass_on(struct watch *watch) {
 /* A bar on a terminal, else a line for each tenth. */
 static void show(const struct watch *watch, double seconds, bool on_terminal, uint32_t *tenths) {
     const int cells = (int)sizeof bar - 1;
-    uint32_t  done = watch->read_done(watch->context), total = watch->total > 0 ? watch->total : 1;
-    double    share = (double)done / total, rate = done / (seconds + 1e-9);
-    int       filled = (int)(share * cells);
+    uint32_t done = watch->read_done(watch->context), total = watch->total > 0 ? watch->total : 1;
+    double share = (double)done / total, rate = done / (seconds + 1e-9);
+    int filled = (int)(share * cells);
     if (on_terminal) {
         fprintf(stderr, "\r[%.*s%*s] %3.0f %%  %u of %u files, %.0f files/s %s", filled, bar,
-                cells - filled, "", share * 100, done, watch->total, rate, done == watch->total ? "\n" : "");
+                cells - filled, "", share * 100, done, watch->total, rate,
+                done == watch->total ? "\n" : "");
     } else if ((uint32_t)(share * 10) > *tenths) {
         *tenths = (uint32_t)(share * 10);
-        fprintf(stderr, "%s: %u of %u files, %.0f files/s\n", watch->name, done, watch->total, rate);
+        fprintf(stderr, "%s: %u of %u files, %.0f files/s\n", watch->name, done, watch->total,
+                rate);
     }
 }
 
 void watch_run(struct watch *watch) {
-    bool          on_terminal = isatty(STDERR_FILENO) == 1;
-    uint32_t      tenths = 0;
-    uint64_t      begin_ns = lido_now_ns();
+    bool on_terminal = isatty(STDERR_FILENO) == 1;
+    uint32_t tenths = 0;
+    uint64_t begin_ns = lido_now_ns();
     struct pollfd polled[2] = {{watch->wake, POLLIN, 0}, {watch->signals, POLLIN, 0}};
     for (bool running = true; running;) {
         poll(polled, 2, 100);

@@ -11,13 +11,13 @@
 
 struct watch {
     const char *name; /* of the program, for lines */
-    bool        silent;
+    bool silent;
     /* How much of `total` is done. */
     uint32_t (*read_done)(void *context);
     void (*interrupt)(void *context);
-    void    *context;
+    void *context;
     uint32_t total;
-    int      signals, wake;
+    int signals, wake;
 };
 
 /* Blocks the signals; before the first thread is started. */

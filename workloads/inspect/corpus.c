@@ -6,7 +6,8 @@
 #include <string.h>
 
 static bool is_skipped(const char *folder) {
-    return folder[0] == '.' || strcmp(folder, "site-packages") == 0 || strcmp(folder, "__pycache__") == 0;
+    return folder[0] == '.' || strcmp(folder, "site-packages") == 0 ||
+           strcmp(folder, "__pycache__") == 0;
 }
 
 static int compare_path(const void *path, const void *file) {
@@ -26,9 +27,11 @@ static bool is_package(const struct corpus *corpus, const char *path, size_t len
 
 /* Names a file's module: up from its folder while that is a package. root_package is the name of DIR
  * where DIR is a package, else NULL. */
-static void name_module(const struct corpus *corpus, struct source_file *file, const char *root_package) {
+static void name_module(const struct corpus *corpus, struct source_file *file,
+                        const char *root_package) {
     const char *slash = strrchr(file->path, '/'), *stem = slash != NULL ? slash + 1 : file->path;
-    size_t      folder = slash != NULL ? (size_t)(slash - file->path) : 0, top = folder, length = strlen(stem);
+    size_t folder = slash != NULL ? (size_t)(slash - file->path) : 0, top = folder,
+           length = strlen(stem);
     struct text module = {NULL, 0, 0};
     if (length < 3 || strcmp(stem + length - 3, ".py") != 0) { /* a folder */
         file->module = must_copy("", 0);
@@ -55,17 +58,10 @@ static void name_module(const struct corpus *corpus, struct source_file *file, c
 
 static int by_size(const void *a, const void *b, void *context) {
     const struct source_file *files = context;
-    uint32_t                  x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     if (files[x].bytes != files[y].bytes)
         return files[x].bytes < files[y].bytes ? 1 : -1;
     return x < y ? -1 : x > y;
-}
-
-static int by_module(const void *a, const void *b, void *context) {
-    const struct source_file *files = context;
-    uint32_t                  x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    int                       order = strcmp(files[x].module, files[y].module);
-    return order != 0 ? order : x < y ? -1 : x > y;
 }
 
 bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample) {
@@ -75,21 +71,23 @@ bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample) {
     uint32_t count = corpus->found.items.count;
     for (uint32_t i = 0; i < count; i++) {
         struct found_file *found = &corpus->found.items.items[i];
-        *array_push(&corpus->files) =
-            (struct source_file){.path = found->path, .reason = found->reason, .bytes = found->bytes};
+        *array_push(&corpus->files) = (struct source_file){
+            .path = found->path, .reason = found->reason, .bytes = found->bytes};
         found->reason = NULL; /* now the file's */
     }
-    char       *real = count > 0 && is_package(corpus, "", 0) ? realpath(dir, NULL) : NULL;
+    char *real = count > 0 && is_package(corpus, "", 0) ? realpath(dir, NULL) : NULL;
     const char *root_package = real != NULL && real[1] != '\0' ? strrchr(real, '/') + 1 : NULL;
     corpus->work = must_realloc(NULL, count * sizeof(uint32_t));
-    corpus->by_module = must_realloc(NULL, count * sizeof(uint32_t));
     for (uint32_t i = 0; i < count; i++) {
         name_module(corpus, &corpus->files.items[i], root_package);
-        corpus->work[i] = corpus->by_module[i] = i;
+        corpus->work[i] = i;
+        const char *module = corpus->files.items[i].module;
+        if (strings_put(&corpus->modules, module, (uint32_t)strlen(module)) >
+            corpus->module_files.count)
+            *array_push(&corpus->module_files) = i;
     }
     free(real);
     qsort_r(corpus->work, count, sizeof(uint32_t), by_size, corpus->files.items);
-    qsort_r(corpus->by_module, count, sizeof(uint32_t), by_module, corpus->files.items);
     corpus->work_count = sample > 0 && sample < count ? sample : count;
     for (uint32_t i = 0; i < corpus->work_count; i++)
         corpus->work[i] = corpus->work[(uint64_t)i * count / corpus->work_count];
@@ -103,20 +101,12 @@ void corpus_end(struct corpus *corpus) {
     }
     free(corpus->files.items);
     free(corpus->work);
-    free(corpus->by_module);
+    strings_end(&corpus->modules);
+    free(corpus->module_files.items);
     files_end(&corpus->found);
 }
 
-uint32_t corpus_find_module(const struct corpus *corpus, const char *module) {
-    uint32_t low = 0, high = corpus->files.count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (strcmp(corpus->files.items[corpus->by_module[middle]].module, module) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    bool found = low < corpus->files.count &&
-                 strcmp(corpus->files.items[corpus->by_module[low]].module, module) == 0;
-    return found ? corpus->by_module[low] : NONE;
+uint32_t corpus_find_module(struct corpus *corpus, const char *module) {
+    uint32_t id = strings_put(&corpus->modules, module, (uint32_t)strlen(module));
+    return id <= corpus->module_files.count ? corpus->module_files.items[id - 1] : NONE;
 }

@@ -11,35 +11,41 @@ enum { KEPT_SOURCE_BYTES = 1 << 20 }; /* a larger buffer is not kept warm */
 
 bool detector_prepare(const char **message) {
     static char text[192];
-    uint32_t    version = ts_language_version(tree_sitter_python());
-    bool fits = version >= TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION && version <= TREE_SITTER_LANGUAGE_VERSION;
-    snprintf(text, sizeof text,
-             "the Python grammar has version %u, this tree-sitter takes %d to %d; run npm ci to get the "
-             "grammar that package-lock.json names, and build again",
-             version, TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION, TREE_SITTER_LANGUAGE_VERSION);
+    uint32_t version = ts_language_version(tree_sitter_python());
+    bool fits = version >= TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION &&
+                version <= TREE_SITTER_LANGUAGE_VERSION;
+    snprintf(
+        text, sizeof text,
+        "the Python grammar has version %u, this tree-sitter takes %d to %d; run npm ci to get the "
+        "grammar that package-lock.json names, and build again",
+        version, TREE_SITTER_MIN_COMPATIBLE_LANGUAGE_VERSION, TREE_SITTER_LANGUAGE_VERSION);
     *message = text;
     if (fits)
         visit_prepare(tree_sitter_python());
     return fits;
 }
 
-struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules, uint32_t kinds) {
+struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules,
+                                 uint32_t kinds) {
     struct detector *d = must_realloc(NULL, sizeof *d);
     *d = (struct detector){.corpus = corpus,
+                           .rules = rules,
                            .kinds = kinds,
                            .parser = ts_parser_new(),
                            .matches = ts_query_cursor_new(),
-                           .owns_rules = rules->shared == NULL};
-    d->rules = d->owns_rules ? rules_compile(rules) : rules->shared;
-    if (d->rules != NULL && ts_parser_set_language(d->parser, tree_sitter_python()))
+                           .owns_query = rules->shared == NULL};
+    if (rules->rules.count > 0)
+        d->query = d->owns_query ? rules_compile(rules) : rules->shared;
+    if ((d->query != NULL || rules->rules.count == 0) &&
+        ts_parser_set_language(d->parser, tree_sitter_python()))
         return d;
     detector_destroy(d);
     return NULL;
 }
 
 void detector_destroy(struct detector *d) {
-    if (d->owns_rules)
-        rules_free(d->rules);
+    if (d->owns_query)
+        query_free(d->query);
     ts_query_cursor_delete(d->matches);
     ts_parser_delete(d->parser);
     if (d->has_cursors) {
@@ -47,8 +53,9 @@ void detector_destroy(struct detector *d) {
         ts_tree_cursor_delete(&d->look);
     }
     strings_end(&d->strings);
-    void *const buffers[] = {d->source.items, d->text.items,   d->frames.items,    d->nodes.items, d->arguments.items,
-                             d->tokens.items, d->targets.items, d->functions.items, d->facts.items};
+    void *const buffers[] = {d->source.items,  d->text.items,      d->frames.items,
+                             d->nodes.items,   d->arguments.items, d->tokens.items,
+                             d->targets.items, d->functions.items, d->facts.items};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]);
     free(d);

@@ -3,7 +3,7 @@
  * heuristic. At the end the table of all eight kinds.
  *
  * To add to a kind: name the nodes it wants to see, and note facts when one is entered. */
-#include "kinds.h"
+#include "parts.h"
 
 #include <string.h>
 
@@ -24,7 +24,8 @@ static void note_half(struct detector *d, TSNode receiver, int protocol, TSNode 
 
 static bool is_with_item(const struct detector *d) {
     uint32_t up = 1;
-    while (frame_above(d, up)->kind == NODE_PARENTHESES || frame_above(d, up)->kind == NODE_AS_PATTERN)
+    while (frame_above(d, up)->kind == NODE_PARENTHESES ||
+           frame_above(d, up)->kind == NODE_AS_PATTERN)
         up++;
     return frame_above(d, up)->kind == NODE_WITH_ITEM;
 }
@@ -44,7 +45,8 @@ static void execution_enter(struct detector *d, const struct frame *frame) {
         return;
     }
     enum node_kind object = d->call.attribute ? kind_of(d->call.object) : NODE_STRING;
-    for (int i = 0; i < PROTOCOL_COUNT && object != NODE_STRING && object != NODE_JOINED_STRING; i++) {
+    for (int i = 0; i < PROTOCOL_COUNT && object != NODE_STRING && object != NODE_JOINED_STRING;
+         i++) {
         if (calls(&d->call, protocols[i][1]))
             note_half(d, d->call.object, i, frame->node, true, frame->in_finally);
         else if (calls(&d->call, protocols[i][0]))
@@ -68,7 +70,8 @@ static void timing_enter(struct detector *d, const struct frame *frame) {
     uint32_t positional = collect_arguments(d);
     for (uint32_t i = 0; i < d->arguments.count; i++) {
         const struct argument *argument = &d->arguments.items[i];
-        bool only = argument->sort == POSITIONAL && positional == 1 && (waits || d->arguments.count == 1);
+        bool only =
+            argument->sort == POSITIONAL && positional == 1 && (waits || d->arguments.count == 1);
         bool timeout = argument->sort == KEYWORD && waits &&
                        text_is(d, field_of(argument->node, FIELD_name), "timeout");
         if (only || timeout)
@@ -101,7 +104,8 @@ static bool is_display(struct detector *d, TSNode value) {
         return true;
     case NODE_CALL:
         call = take_call_apart(d, value);
-        return !call.attribute && (calls(&call, "list") || calls(&call, "dict") || calls(&call, "set")) &&
+        return !call.attribute &&
+               (calls(&call, "list") || calls(&call, "dict") || calls(&call, "set")) &&
                kind_of(call.arguments) == NODE_ARGUMENTS && count_children(d, call.arguments) == 0;
     default:
         return false;
@@ -109,7 +113,7 @@ static bool is_display(struct detector *d, TSNode value) {
 }
 
 static void note_constant(struct detector *d, TSNode target, TSNode statement) {
-    uint32_t    length;
+    uint32_t length;
     const char *name = text_of(d, target, &length);
     if (!is_constant_name(name, length))
         return;
@@ -140,7 +144,7 @@ static void note_bindings(struct detector *d, TSNode statement) {
 /* Operands next to an `is` or `is not`; one between two of them counts once (groups.c). */
 static void note_identities(struct detector *d, TSNode comparison) {
     TSNode before = comparison;
-    bool   after_is = false;
+    bool after_is = false;
     ts_tree_cursor_reset(&d->look, comparison);
     for (bool more = ts_tree_cursor_goto_first_child(&d->look); more;
          more = ts_tree_cursor_goto_next_sibling(&d->look)) {
@@ -164,7 +168,8 @@ static void value_enter(struct detector *d, const struct frame *frame) {
     } else if (frame->kind == NODE_COMPARISON) {
         note_identities(d, frame->node);
     } else if (frame->kind == NODE_GLOBAL) {
-        uint32_t first = d->nodes.count, count = frame->function != NONE ? push_children(d, frame->node) : 0;
+        uint32_t first = d->nodes.count,
+                 count = frame->function != NONE ? push_children(d, frame->node) : 0;
         for (uint32_t i = first; i < first + count; i++)
             note(d, SORT_GLOBAL, ROLE_global, put_node(d, d->nodes.items[i]), d->nodes.items[i]);
         d->nodes.count = first;
@@ -178,18 +183,35 @@ static void value_enter(struct detector *d, const struct frame *frame) {
 /* ---- The table, weak to strong -------------------------------------------------------------------- */
 
 const struct kind_detector kind_detectors[KIND_COUNT] = {
-    [NAME] = {"name", 1, false, name_enter, NULL,
+    [NAME] = {"name",
+              1,
+              false,
+              name_enter,
+              NULL,
               {NODE_FUNCTION, NODE_CLASS, NODE_IMPORT_FROM, NODE_FUTURE_IMPORT}},
-    [TYPE] = {"type", 2, false, type_enter, NULL,
+    [TYPE] = {"type",
+              2,
+              false,
+              type_enter,
+              NULL,
               {NODE_FUNCTION, NODE_TYPED_PARAMETER, NODE_TYPED_DEFAULT, NODE_CALL, NODE_EXCEPT,
                NODE_EXCEPT_GROUP}},
     [MEANING] = {"meaning", 3, false, meaning_enter, NULL, {NODE_INTEGER, NODE_FLOAT, NODE_STRING}},
-    [POSITION] = {"position", 4, false, position_enter, NULL,
+    [POSITION] = {"position",
+                  4,
+                  false,
+                  position_enter,
+                  NULL,
                   {NODE_FUNCTION, NODE_CALL, NODE_RETURN, NODE_ASSIGNMENT, NODE_IMPORT_FROM,
                    NODE_FUTURE_IMPORT}},
     [ALGORITHM] = {"algorithm", 5, false, NULL, algorithm_finish, {NODE_OTHER}},
     [EXECUTION] = {"execution", 6, true, execution_enter, NULL, {NODE_CALL, NODE_ASSIGNMENT}},
     [TIMING] = {"timing", 7, true, timing_enter, NULL, {NODE_CALL}},
-    [VALUE] = {"value", 8, true, value_enter, NULL,
-               {NODE_ASSIGNMENT, NODE_GLOBAL, NODE_DEFAULT_PARAMETER, NODE_TYPED_DEFAULT, NODE_COMPARISON}},
+    [VALUE] = {"value",
+               8,
+               true,
+               value_enter,
+               NULL,
+               {NODE_ASSIGNMENT, NODE_GLOBAL, NODE_DEFAULT_PARAMETER, NODE_TYPED_DEFAULT,
+                NODE_COMPARISON}},
 };

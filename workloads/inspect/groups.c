@@ -17,7 +17,7 @@ enum need { TWO_PLACES, TWO_ROLES, TWO_FUNCTIONS, TWO_FILES, BAD_ORDER };
 /* How each sort is grouped, what makes a finding of a group, and how its key is written: %s is the
  * name, with the module of its file in front where a dot stands before it. */
 static const struct sort_rule {
-    uint8_t     kind, scope, need;
+    uint8_t kind, scope, need;
     const char *key;
 } sort_rules[SORT_BIND] = {
     [SORT_NAME] = {NAME, ITS_FILE, TWO_ROLES, "%s.%s"},
@@ -47,7 +47,8 @@ const char *const locality_names[] = {"function", "module", "package", "project"
 static uint32_t translate(struct run *run, const struct detector *d, uint32_t id) {
     uint32_t *known = &run->map.items[id];
     if (*known == NO_STRING && id != NO_STRING)
-        *known = strings_put(&run->strings, strings_text(&d->strings, id), d->strings.entries.items[id].length);
+        *known = strings_put(&run->strings, strings_text(&d->strings, id),
+                             d->strings.entries.items[id].length);
     return *known;
 }
 
@@ -77,95 +78,80 @@ void groups_take(struct run *run, const struct detector *d, uint32_t file) {
 
 /* ---- From facts to places --------------------------------------------------------------------- */
 
-#define ORDER(x, y)                                                                                \
-    if ((x) != (y))                                                                                \
-    return (x) < (y) ? -1 : 1
-
-static int by_alias(const void *a, const void *b) {
-    const struct fact *x = a, *y = b;
-    ORDER(x->file, y->file);
-    ORDER(x->alias, y->alias);
-    ORDER(x->start, y->start);
+static int compare_words(const void *a, const void *b, int from, int to) {
+    const uint32_t *x = a, *y = b;
+    for (int i = from; i < to; i++) {
+        if (x[i] != y[i])
+            return x[i] < y[i] ? -1 : 1;
+    }
     return 0;
 }
 
-/* What a plain name is bound to by the imports of its file: the first one of a module that is in the
- * corpus. NULL: nothing. */
-static const struct fact *find_binding(const struct run *run, const struct fact *call, uint32_t *target) {
-    struct fact wanted = {.file = call->file, .alias = call->key};
-    uint32_t    low = 0, high = run->binds.count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (by_alias(&run->binds.items[middle], &wanted) < 0)
-            low = middle + 1;
-        else
-            high = middle;
+static int by_order(const void *a, const void *b) {
+    return compare_words(a, b, 0, ORDER_WORDS);
+}
+
+static int by_group(const void *a, const void *b) {
+    return compare_words(a, b, 0, GROUP_WORDS);
+}
+
+/* Prepares what imports bind: of each name in each file the first import of a module that is in the
+ * corpus. Its key becomes the name, its scope the file, its line the file that it means. */
+static void prepare_binds(struct run *run) {
+    struct fact *binds = run->binds.items;
+    uint32_t count = 0, kept = 0;
+    for (uint32_t i = 0; i < run->binds.count; i++) {
+        struct fact bind = binds[i];
+        bind.line = corpus_find_module(&run->corpus, strings_text(&run->strings, bind.scope));
+        bind.function_name = bind.key;
+        bind.key = bind.alias;
+        bind.scope = bind.file;
+        bind.alias = 0;
+        if (bind.line != NONE)
+            binds[count++] = bind;
     }
-    for (; low < run->binds.count; low++) {
-        const struct fact *bind = &run->binds.items[low];
-        if (bind->file != call->file || bind->alias != call->key)
-            break;
-        *target = corpus_find_module(&run->corpus, strings_text(&run->strings, bind->scope));
-        if (*target != NONE)
-            return bind;
+    if (count > 0)
+        qsort(binds, count, sizeof *binds, by_order);
+    for (uint32_t i = 0; i < count; i++) {
+        if (kept == 0 || by_group(&binds[kept - 1], &binds[i]) != 0)
+            binds[kept++] = binds[i];
     }
-    return NULL;
+    run->binds.count = kept;
 }
 
 /* Gives a fact its scope and makes it a place. Returns  false: it is none. */
-static bool resolve(const struct run *run, struct fact *fact) {
-    uint32_t           module = fact->scope, target;
-    const struct fact *binding = fact->plain ? find_binding(run, fact, &target) : NULL;
-    switch (sort_rules[fact->sort].scope) {
-    case WHOLE_TREE:
-        fact->scope = 0;
+static bool resolve(struct run *run, struct fact *fact) {
+    struct corpus *corpus = &run->corpus;
+    struct fact wanted = {.sort = SORT_BIND, .key = fact->key, .scope = fact->file};
+    uint32_t module = fact->scope;
+    enum scope scope = sort_rules[fact->sort].scope;
+    const struct fact *bind = NULL;
+    if (scope == WHOLE_TREE || scope == ITS_RULE)
         return true;
-    case ITS_RULE:
-        return true;
-    default:
-        fact->scope = fact->file;
-        break;
-    }
-    if (binding != NULL) {
-        fact->scope = target;
-        fact->key = binding->key;
-    }
-    fact->alias = sort_rules[fact->sort].scope == ITS_FUNCTION ? fact->function : 0;
+    if (fact->plain && run->binds.count > 0)
+        bind = bsearch(&wanted, run->binds.items, run->binds.count, sizeof wanted, by_group);
+    fact->scope = bind != NULL ? bind->line : fact->file;
+    fact->key = bind != NULL ? bind->function_name : fact->key;
+    fact->alias = scope == ITS_FUNCTION ? fact->function : 0;
     if (fact->sort != SORT_NAME)
         return true;
     if (fact->role == ROLE_definition)
-        return corpus_find_module(&run->corpus, run->corpus.files.items[fact->file].module) == fact->file;
-    fact->scope = corpus_find_module(&run->corpus, strings_text(&run->strings, module));
+        return corpus_find_module(corpus, corpus->files.items[fact->file].module) == fact->file;
+    fact->scope = corpus_find_module(corpus, strings_text(&run->strings, module));
     return fact->scope != NONE && fact->scope != fact->file;
 }
 
 /* ---- From places to findings -------------------------------------------------------------------- */
 
-static int by_group(const void *a, const void *b) {
-    const struct fact *x = a, *y = b;
-    ORDER(x->sort, y->sort);
-    ORDER(x->key, y->key);
-    ORDER(x->scope, y->scope);
-    ORDER(x->alias, y->alias);
-    ORDER(x->file, y->file);
-    ORDER(x->start, y->start);
-    ORDER(x->role, y->role);
-    return 0;
-}
-
-static bool same_group(const struct fact *x, const struct fact *y) {
-    return x->sort == y->sort && x->key == y->key && x->scope == y->scope && x->alias == y->alias;
-}
-
 /* Takes out what counts once: definitions of a name after the first, and what a rule, an `is` or a
  * chain of targets met twice. Returns  how many are left. */
 static uint32_t drop_repeated(struct fact *places, uint32_t count) {
     uint32_t kept = 0;
-    bool     defined = false;
+    bool defined = false;
     for (uint32_t i = 0; i < count; i++) {
         bool defines = places[i].sort == SORT_NAME && places[i].role == ROLE_definition;
-        bool again = places[i].sort >= SORT_GLOBAL && kept > 0 && places[kept - 1].file == places[i].file &&
-                     places[kept - 1].start == places[i].start && places[kept - 1].role == places[i].role;
+        bool again = places[i].sort >= SORT_GLOBAL && kept > 0 &&
+                     compare_words(&places[kept - 1], &places[i], 0, ORDER_WORDS) == 0;
         if (!again && !(defines && defined))
             places[kept++] = places[i];
         defined |= defines;
@@ -189,7 +175,7 @@ static bool meets(enum need need, const struct fact *places, uint32_t count) {
         return need == TWO_PLACES ? count >= 2 : is_bad_order(places, count);
     for (uint32_t i = 1; i < count; i++) {
         bool file = places[i].file != places[0].file;
-        if (need == TWO_FILES ? file
+        if (need == TWO_FILES   ? file
             : need == TWO_ROLES ? places[i].role != places[0].role
                                 : file || places[i].function != places[0].function)
             return true;
@@ -202,9 +188,10 @@ static size_t folder_length(const char *path) {
     return slash != NULL ? (size_t)(slash - path) : 0;
 }
 
-static enum locality find_locality(const struct corpus *corpus, const struct fact *places, uint32_t count) {
-    const char   *path = corpus->files.items[places[0].file].path;
-    size_t        length = folder_length(path);
+static enum locality find_locality(const struct corpus *corpus, const struct fact *places,
+                                   uint32_t count) {
+    const char *path = corpus->files.items[places[0].file].path;
+    size_t length = folder_length(path);
     enum locality locality = places[0].function != NONE ? LOCALITY_FUNCTION : LOCALITY_MODULE;
     for (uint32_t i = 1; i < count; i++) {
         const char *other = corpus->files.items[places[i].file].path;
@@ -220,9 +207,9 @@ static enum locality find_locality(const struct corpus *corpus, const struct fac
 
 static uint32_t make_key(struct run *run, const struct fact *place) {
     const struct sort_rule *rule = &sort_rules[place->sort];
-    const char             *name = strings_text(&run->strings, place->key), *before = "";
-    char                    count[24];
-    struct text             key = {NULL, 0, 0};
+    const char *name = strings_text(&run->strings, place->key), *before = "";
+    char count[24];
+    struct text key = {NULL, 0, 0};
     if (place->sort == SORT_BODY) {
         uint64_t tokens;
         memcpy(&tokens, name, sizeof tokens);
@@ -237,7 +224,8 @@ static uint32_t make_key(struct run *run, const struct fact *place) {
             *array_push(&key) = *c;
             continue;
         }
-        text_add(&key, before, strlen(before)); /* the first %s is what stands before, the second the name */
+        text_add(&key, before,
+                 strlen(before)); /* the first %s is what stands before, the second the name */
         before = name;
         c++;
     }
@@ -247,9 +235,9 @@ static uint32_t make_key(struct run *run, const struct fact *place) {
 }
 
 static void judge_group(struct run *run, uint32_t first, uint32_t count) {
-    struct fact            *places = &run->facts.items[first];
+    struct fact *places = &run->facts.items[first];
     const struct sort_rule *rule = &sort_rules[places[0].sort];
-    bool                    is_rule = rule->kind == RULE;
+    bool is_rule = rule->kind == RULE;
     count = drop_repeated(places, count);
     if (!meets(rule->need, places, count))
         return;
@@ -257,7 +245,8 @@ static void judge_group(struct run *run, uint32_t first, uint32_t count) {
         .first = first,
         .degree = count,
         .key = make_key(run, &places[0]),
-        .kind_name = is_rule ? run->rules.rules.items[places[0].scope].name : kind_detectors[rule->kind].name,
+        .kind_name = is_rule ? run->rules.rules.items[places[0].scope].name
+                             : kind_detectors[rule->kind].name,
         .kind = rule->kind,
         .strength = is_rule ? RULE_STRENGTH : kind_detectors[rule->kind].strength,
         .heuristic = is_rule || kind_detectors[rule->kind].heuristic,
@@ -271,36 +260,33 @@ static void judge_group(struct run *run, uint32_t first, uint32_t count) {
 }
 
 static int by_text(const void *a, const void *b, void *context) {
-    const struct run     *run = context;
+    const struct run *run = context;
     const struct finding *x = a, *y = b;
-    int                   order = strcmp(x->kind_name, y->kind_name);
-    ORDER(x->kind, y->kind);
+    const struct fact *p = &run->facts.items[x->first], *q = &run->facts.items[y->first];
+    int order = x->kind - y->kind;
+    if (order == 0)
+        order = strcmp(x->kind_name, y->kind_name);
     if (order == 0)
         order = strcmp(strings_text(&run->strings, x->key), strings_text(&run->strings, y->key));
-    if (order != 0)
-        return order;
-    const struct fact *p = &run->facts.items[x->first], *q = &run->facts.items[y->first];
-    ORDER(p->file, q->file);
-    ORDER(p->start, q->start);
-    ORDER(p->sort, q->sort);
-    return 0;
+    return order != 0 ? order : compare_words(p, q, GROUP_WORDS, ORDER_WORDS);
 }
 
 void groups_finish(struct run *run) {
+    struct fact *facts = run->facts.items;
     uint32_t count = 0;
-    if (run->binds.count > 0)
-        qsort(run->binds.items, run->binds.count, sizeof *run->binds.items, by_alias);
+    prepare_binds(run);
     for (uint32_t i = 0; i < run->facts.count; i++) {
-        run->facts.items[count] = run->facts.items[i];
-        count += resolve(run, &run->facts.items[count]);
+        facts[count] = facts[i];
+        count += resolve(run, &facts[count]);
     }
     if (count > 0)
-        qsort(run->facts.items, count, sizeof *run->facts.items, by_group);
+        qsort(facts, count, sizeof *facts, by_order);
     for (uint32_t from = 0, to; from < count; from = to) {
-        for (to = from + 1; to < count && same_group(&run->facts.items[from], &run->facts.items[to]);)
+        for (to = from + 1; to < count && by_group(&facts[from], &facts[to]) == 0;)
             to++;
         judge_group(run, from, to - from);
     }
     if (run->findings.count > 0)
-        qsort_r(run->findings.items, run->findings.count, sizeof *run->findings.items, by_text, run);
+        qsort_r(run->findings.items, run->findings.count, sizeof *run->findings.items, by_text,
+                run);
 }

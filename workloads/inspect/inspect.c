@@ -23,15 +23,18 @@ static const char usage[] =
     "  --db FILE         findings into an SQLite database (tables files, findings, places)\n"
     "  --json FILE       figures as JSON; - for standard output\n"
     "  --threads N       1 to 256; default: the processors that this process may use\n"
-    "  --kinds A,B       of name type meaning position algorithm execution timing value; default: all\n"
+    "  --kinds A,B       of name type meaning position algorithm execution timing value; default: "
+    "all\n"
     "  --rules PATH      a *.scm file, or a folder of them, with rules of yours (docs/inspect.md)\n"
     "  --detectors N     at most N detectors; default: one for each thread\n"
     "  --no-pool         a new detector for each file, to see what the pool is for\n"
     "  --no-progress     no progress on standard error\n"
     "  --help            this\n"
     "\n"
-    "For lido bench: --measure cpu|parse|rules|hand-over|rss|system|ready prints one number; --share-rules,\n"
-    "--plain-malloc and --serial are what lido is compared with, and --sample N takes fewer files.\n"
+    "For lido bench: --measure cpu|parse|rules|hand-over|rss|system|ready prints one number; "
+    "--share-rules,\n"
+    "--plain-malloc and --serial are what lido is compared with, and --sample N takes fewer "
+    "files.\n"
     "\n"
     "Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.\n";
 
@@ -43,13 +46,14 @@ static int complain(const char *what, const char *why, int status) {
 static bool parse_kinds(const char *list, uint32_t *out) {
     for (const char *at = list; *at != '\0' || at == list;) {
         size_t length = strcspn(at, ",");
-        int    kind = 0;
+        int kind = 0;
         while (kind < KIND_COUNT && (strlen(kind_detectors[kind].name) != length ||
                                      memcmp(kind_detectors[kind].name, at, length) != 0))
             kind++;
         if (kind == KIND_COUNT) {
             fprintf(stderr,
-                    "%s: --kinds has '%.*s'; take from name, type, meaning, position, algorithm, execution, "
+                    "%s: --kinds has '%.*s'; take from name, type, meaning, position, algorithm, "
+                    "execution, "
                     "timing, value\n",
                     command, (int)length, at);
             return false;
@@ -87,7 +91,8 @@ static int parse_options(int argc, char *argv[], struct options *o) {
     if (o->kind_list != NULL && !parse_kinds(o->kind_list, &o->kinds))
         return EXIT_USAGE;
     if (o->measure != NULL && !measure_is_known(o->measure))
-        return complain("--measure", "must be cpu, parse, rules, hand-over, rss, system or ready", EXIT_USAGE);
+        return complain("--measure", "must be cpu, parse, rules, hand-over, rss, system or ready",
+                        EXIT_USAGE);
     if (o->measure != NULL && !measure_fits(o))
         return EXIT_NO_SUCH_MEASURE;
     if (o->threads == 0)
@@ -109,7 +114,7 @@ static void take_figures(struct run *run) {
 
 static int report(const struct run *run) {
     const char *json = run->options.json;
-    int         status = run->interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+    int status = run->interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
     if (run->options.measure != NULL)
         measure_print(run);
     else
@@ -147,8 +152,8 @@ static int analyse(struct run *run, struct sqlite3 *db) {
 
 static int run_all(struct run *run) {
     struct sqlite3 *db = NULL;
-    char           *message = NULL;
-    int             status;
+    char *message = NULL;
+    int status;
     if (run->options.rules != NULL && !rules_read(&run->rules, run->options.rules))
         return complain("--rules", run->rules.error, EXIT_USAGE);
     if (!corpus_read(&run->corpus, run->options.dir, run->options.sample))
@@ -191,9 +196,9 @@ static int start(struct run *run) {
 int inspect_main(int argc, char *argv[]) {
     static char program[] = "python3", isolated[] = "-I", option[] = "-c",
                 question[] = "import sysconfig; print(sysconfig.get_path('stdlib'))";
-    char      *arguments[] = {program, isolated, option, question, NULL}, *standard_library = NULL;
+    char *arguments[] = {program, isolated, option, question, NULL}, *standard_library = NULL;
     struct run run = {.next = 0};
-    int        status = parse_options(argc, argv, &run.options);
+    int status = parse_options(argc, argv, &run.options);
     if (status != EXIT_DONE)
         return status < 0 ? EXIT_DONE : status;
     if (run.options.dir == NULL)

@@ -25,9 +25,10 @@ static void print_float(struct text *out, double value) {
 /* Writes the key of an integer from its digits. */
 static void print_integer(struct text *out, const char *digits, unsigned base, bool negative) {
     uint32_t limbs[LIMB_COUNT] = {0};
-    size_t   used = 1;
+    size_t used = 1;
     for (; *digits != '\0'; digits++) {
-        uint64_t carry = *digits <= '9' ? (uint64_t)(*digits - '0') : (uint64_t)((*digits | 0x20) - 'a') + 10;
+        uint64_t carry =
+            *digits <= '9' ? (uint64_t)(*digits - '0') : (uint64_t)((*digits | 0x20) - 'a') + 10;
         for (size_t i = 0; i < used; i++) {
             carry += (uint64_t)limbs[i] * base;
             limbs[i] = (uint32_t)carry;
@@ -37,7 +38,7 @@ static void print_integer(struct text *out, const char *digits, unsigned base, b
             limbs[used++] = (uint32_t)carry;
     }
     unsigned long long low = (unsigned long long)limbs[1] << 32 | limbs[0];
-    const char        *sign = negative && (used > 2 || low != 0) ? "-" : "";
+    const char *sign = negative && (used > 2 || low != 0) ? "-" : "";
     if (used <= 2) {
         text_print(out, "%s%llu", sign, low);
         return;
@@ -49,9 +50,9 @@ static void print_integer(struct text *out, const char *digits, unsigned base, b
 
 static struct literal read_number(struct detector *d, TSNode node, bool negative) {
     struct literal literal = {NO_LITERAL, false, NO_STRING};
-    uint32_t       length, kept = 0;
-    const char    *text = text_of(d, node, &length);
-    char           digits[DIGIT_LIMIT + 3];
+    uint32_t length, kept = 0;
+    const char *text = text_of(d, node, &length);
+    char digits[DIGIT_LIMIT + 3];
     for (uint32_t i = 0; i < length && kept < sizeof digits; i++) {
         digits[kept] = text[i];
         kept += text[i] != '_';
@@ -67,10 +68,15 @@ static struct literal read_number(struct detector *d, TSNode node, bool negative
         if (kept > DIGIT_LIMIT + (based ? 2u : 0u))
             return literal;
         print_integer(&d->text, digits + (based ? 2 : 0),
-                      letter == 'x' ? 16 : letter == 'o' ? 8 : letter == 'b' ? 2 : 10, negative);
+                      letter == 'x'   ? 16
+                      : letter == 'o' ? 8
+                      : letter == 'b' ? 2
+                                      : 10,
+                      negative);
         literal.sort = AN_INTEGER;
-        literal.trivial = d->text.items[d->text.count - 1] <= '1' && d->text.items[d->text.count - 1] >= '0' &&
-                          (d->text.count == 1 || (d->text.count == 2 && memcmp(d->text.items, "-1", 2) == 0));
+        literal.trivial =
+            d->text.items[d->text.count - 1] <= '1' && d->text.items[d->text.count - 1] >= '0' &&
+            (d->text.count == 1 || (d->text.count == 2 && memcmp(d->text.items, "-1", 2) == 0));
     } else {
         double value = strtod(digits, NULL);
         print_float(&d->text, negative && value != 0 ? -value : value);
@@ -83,9 +89,9 @@ static struct literal read_number(struct detector *d, TSNode node, bool negative
 }
 
 static struct literal read_string(struct detector *d, TSNode node) {
-    uint32_t    length, prefix = 0;
+    uint32_t length, prefix = 0;
     const char *text = text_of(d, node, &length);
-    bool        bytes = false, raw = false;
+    bool bytes = false, raw = false;
     for (; text[prefix] != '"' && text[prefix] != '\''; prefix++) {
         char letter = (char)(text[prefix] | 0x20);
         bytes |= letter == 'b';
@@ -93,7 +99,8 @@ static struct literal read_string(struct detector *d, TSNode node) {
         if (letter == 'f' || prefix + 1 == length) /* Python 2 has strings in backquotes */
             return (struct literal){NO_LITERAL, false, NO_STRING};
     }
-    bool triple = length - prefix >= 6 && text[prefix + 1] == text[prefix] && text[prefix + 2] == text[prefix];
+    bool triple = length - prefix >= 6 && text[prefix + 1] == text[prefix] &&
+                  text[prefix + 2] == text[prefix];
     text += prefix + (triple ? 3 : 1);
     length -= prefix + (triple ? 6 : 2);
     raw = raw && memchr(text, '\\', length) != NULL;

@@ -11,7 +11,7 @@ const char *text_of(const struct detector *d, TSNode node, uint32_t *length) {
 }
 
 bool text_is(const struct detector *d, TSNode node, const char *text) {
-    uint32_t    length;
+    uint32_t length;
     const char *own = text_of(d, node, &length);
     return length == strlen(text) && memcmp(own, text, length) == 0;
 }
@@ -29,7 +29,7 @@ TSNode without_parentheses(TSNode node) {
 }
 
 uint32_t put_node(struct detector *d, TSNode node) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, node, &length);
     return strings_put(&d->strings, text, length);
 }
@@ -39,7 +39,7 @@ uint32_t put_text(struct detector *d) {
 }
 
 void add_compact(struct detector *d, TSNode node) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, node, &length);
     for (uint32_t i = 0; i < length; i++) {
         if (strchr(" \t\r\n\f", text[i]) == NULL)
@@ -103,7 +103,7 @@ uint32_t collect_arguments(struct detector *d) {
     d->arguments.count = 0;
     for (uint32_t i = first; i < d->nodes.count; i++) {
         struct argument *argument = array_push(&d->arguments);
-        enum node_kind   kind = kind_of(d->nodes.items[i]);
+        enum node_kind kind = kind_of(d->nodes.items[i]);
         argument->node = argument->value = d->nodes.items[i];
         argument->sort = kind == NODE_STARRED            ? STAR
                          : kind == NODE_TWO_STARRED      ? TWO_STARS
@@ -145,7 +145,7 @@ struct fact *note(struct detector *d, enum sort sort, enum role role, uint32_t k
                           .line = ts_node_start_point(place).row + 1,
                           .start = ts_node_start_byte(place),
                           .function = d->frames.count > 0 ? frame_above(d, 0)->function : NONE,
-                          .sort = (uint8_t)sort,
-                          .role = (uint8_t)role};
+                          .sort = sort,
+                          .role = role};
     return fact;
 }

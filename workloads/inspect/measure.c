@@ -40,7 +40,7 @@ static void *build_detectors(void *context) {
 bool measure_getting_ready(struct run *run) {
     enum { BUILDERS = 64 };
     pthread_t threads[BUILDERS];
-    uint32_t  wanted = run->options.serial ? 1 : count_processors(), started = 0;
+    uint32_t wanted = run->options.serial ? 1 : count_processors(), started = 0;
     lido_object_pool_trim(run->detectors, 0);
     uint64_t begin_ns = lido_now_ns();
     while (started + 1 < wanted && started < BUILDERS &&

@@ -13,6 +13,7 @@
 
 #include "common/files.h"
 #include "common/pooled_malloc.h"
+#include "common/query.h"
 #include "common/text.h"
 #include "common/watch.h"
 #include "inspect.h"
@@ -26,13 +27,13 @@
 
 struct source_file {
     const char *path;
-    char       *module;        /* "json.decoder"; "" for a folder that could not be read */
-    char       *reason;        /* why it was not analysed, or NULL */
-    uint64_t    bytes;         /* as found, later as read; 0 if it could not be read */
-    uint64_t    weight;        /* the strengths of its places in findings, added up */
-    uint32_t    places;        /* in findings */
-    uint32_t    package_bytes; /* length of the package in module */
-    bool        in_package, done;
+    char *module;           /* "json.decoder"; "" for a folder that could not be read */
+    char *reason;           /* why it was not analysed, or NULL */
+    uint64_t bytes;         /* as found, later as read; 0 if it could not be read */
+    uint64_t weight;        /* the strengths of its places in findings, added up */
+    uint32_t places;        /* in findings */
+    uint32_t package_bytes; /* length of the package in module */
+    bool in_package, done;
 };
 
 #define NONE UINT32_MAX /* no file, no function */
@@ -41,15 +42,16 @@ struct corpus {
     struct found_files found;
     ARRAY(struct source_file) files; /* by path, bytewise */
     uint32_t *work;                  /* numbers of files, largest first */
-    uint32_t *by_module;             /* numbers of files, by module, then by path */
-    uint32_t  work_count;
+    struct strings modules;          /* names of modules ... */
+    ARRAY(uint32_t) module_files;    /* ... and the file that each means */
+    uint32_t work_count;
 };
 
 /* sample: so many files of the work only, evenly chosen; 0: all. false: errno says why. */
 bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample);
 void corpus_end(struct corpus *corpus);
 /* Returns  the file that a module name means, or NONE. */
-uint32_t corpus_find_module(const struct corpus *corpus, const char *module);
+uint32_t corpus_find_module(struct corpus *corpus, const char *module);
 
 /* ---- Facts: what a file says ---------------------------------------------------------------- */
 
@@ -58,27 +60,38 @@ enum kind { NAME, TYPE, MEANING, POSITION, ALGORITHM, EXECUTION, TIMING, VALUE, 
 enum { RULE = KIND_COUNT };
 
 #define ROLES(X)                                                                                   \
-    X(definition) X(import) X(type) X(literal) X(call) X(return) X(unpack) X(function) X(first)    \
-    X(second) X(delay) X(constant) X(binding) X(global) X(default) X(identity) X(place)
+    X(definition)                                                                                  \
+    X(import)                                                                                      \
+    X(type) X(literal) X(call) X(return ) X(unpack) X(function) X(first) X(second) X(delay)        \
+        X(constant) X(binding) X(global) X(default) X(identity) X(place)
 #define AS_ROLE(name) ROLE_##name,
 enum role { ROLES(AS_ROLE) };
 
 /* Facts of different sorts never meet in a group; groups.c has a table of them. */
-enum sort { SORT_NAME, SORT_TYPE, SORT_LITERAL, SORT_ARGUMENTS, SORT_RESULTS, SORT_BODY, SORT_PROTOCOL,
-            SORT_DELAY, SORT_CONSTANT, SORT_GLOBAL, SORT_DEFAULT, SORT_IDENTITY, SORT_RULE, SORT_BIND,
-            SORT_COUNT };
+#define SORTS(X)                                                                                   \
+    X(NAME)                                                                                        \
+    X(TYPE) X(LITERAL) X(ARGUMENTS) X(RESULTS) X(BODY) X(PROTOCOL) X(DELAY) X(CONSTANT) X(GLOBAL)  \
+        X(DEFAULT) X(IDENTITY) X(RULE) X(BIND)
+#define AS_SORT(name) SORT_##name,
+enum sort { SORTS(AS_SORT) };
 
 /* A place, with what it is grouped by. Strings are those of the file, later those of the run. */
 struct fact {
-    uint32_t key;
-    uint32_t scope; /* module of an import, name of a rule; groups.c makes it the file a key is of */
+    /* What it is grouped by. */
+    uint32_t sort, key;
+    uint32_t
+        scope; /* module of an import, number of a rule; groups.c makes it the file of the key */
     uint32_t alias; /* of SORT_BIND, which is no place: `from scope import key as alias` */
-    uint32_t file, line, start; /* start is a byte offset, for order */
+    /* Where it is; start is a byte offset, for order. */
+    uint32_t file, start, role, line;
     uint32_t function, function_name; /* number in the file, or NONE */
-    uint8_t  sort, role;
-    bool     plain;   /* a call of a plain name, which an import may bind */
-    bool     guarded; /* half of a protocol: in a finally block, or a with item */
+    bool plain;                       /* a call of a plain name, which an import may bind */
+    bool guarded;                     /* half of a protocol: in a finally block, or a with item */
 };
+enum {
+    GROUP_WORDS = 4,
+    ORDER_WORDS = 7
+}; /* a fact begins with what it is grouped and ordered by */
 
 struct function {
     uint32_t name, start, end, parent;
@@ -88,35 +101,58 @@ struct function {
 /* ---- Syntax nodes, by what they are called in the grammar ------------------------------------- */
 
 #define NAMED_NODES(X)                                                                             \
-    X(MODULE, "module") X(IDENTIFIER, "identifier") X(INTEGER, "integer") X(FLOAT, "float")        \
-    X(STRING, "string") X(JOINED_STRING, "concatenated_string") X(UNARY, "unary_operator")         \
-    X(PARENTHESES, "parenthesized_expression") X(BINARY, "binary_operator") X(CALL, "call")        \
-    X(COMPARISON, "comparison_operator") X(ATTRIBUTE, "attribute") X(SUBSCRIPT, "subscript")       \
-    X(ARGUMENTS, "argument_list") X(KEYWORD_ARGUMENT, "keyword_argument") X(STARRED, "list_splat") \
-    X(STAR_PATTERN, "list_splat_pattern") X(TWO_STARRED, "dictionary_splat")                       \
-    X(TWO_STAR_PATTERN, "dictionary_splat_pattern") X(KEYWORD_SEPARATOR, "keyword_separator")      \
-    X(POSITIONAL_SEPARATOR, "positional_separator") X(TUPLE, "tuple") X(LIST, "list")              \
-    X(SET, "set") X(DICTIONARY, "dictionary") X(LIST_COMPREHENSION, "list_comprehension")          \
-    X(SET_COMPREHENSION, "set_comprehension") X(DICT_COMPREHENSION, "dictionary_comprehension")    \
-    X(EXPRESSION_LIST, "expression_list") X(PATTERN_LIST, "pattern_list") X(BLOCK, "block")        \
-    X(TUPLE_PATTERN, "tuple_pattern") X(LIST_PATTERN, "list_pattern") X(AS_PATTERN, "as_pattern")  \
-    X(FUNCTION, "function_definition") X(CLASS, "class_definition")                                \
-    X(DECORATED, "decorated_definition") X(DEFAULT_PARAMETER, "default_parameter")                 \
-    X(TYPED_PARAMETER, "typed_parameter") X(TYPED_DEFAULT, "typed_default_parameter")              \
-    X(TYPE, "type") X(GENERIC_TYPE, "generic_type") X(TYPE_PARAMETER, "type_parameter")            \
-    X(UNION_TYPE, "union_type") X(STATEMENT, "expression_statement") X(ASSIGNMENT, "assignment")   \
-    X(RETURN, "return_statement") X(GLOBAL, "global_statement") X(WITH_ITEM, "with_item")          \
-    X(IMPORT_FROM, "import_from_statement") X(FUTURE_IMPORT, "future_import_statement")            \
-    X(ALIASED_IMPORT, "aliased_import") X(DOTTED_NAME, "dotted_name") X(EXCEPT, "except_clause")   \
-    X(IMPORT_PREFIX, "import_prefix") X(EXCEPT_GROUP, "except_group_clause")                       \
-    X(FINALLY, "finally_clause") X(PRINT, "print_statement") X(CHEVRON, "chevron")                 \
-    X(EXEC, "exec_statement")
+    X(MODULE, "module")                                                                            \
+    X(IDENTIFIER, "identifier")                                                                    \
+    X(INTEGER, "integer") X(FLOAT, "float") X(STRING, "string") X(                                 \
+        JOINED_STRING, "concatenated_string") X(UNARY, "unary_operator")                           \
+        X(PARENTHESES, "parenthesized_expression") X(BINARY, "binary_operator") X(CALL, "call") X( \
+            COMPARISON, "comparison_operator") X(ATTRIBUTE, "attribute") X(SUBSCRIPT, "subscript") \
+            X(ARGUMENTS, "argument_list") X(KEYWORD_ARGUMENT, "keyword_argument") X(               \
+                STARRED, "list_splat") X(STAR_PATTERN, "list_splat_pattern") X(TWO_STARRED,        \
+                                                                               "dictionary_splat") \
+                X(TWO_STAR_PATTERN, "dictionary_splat_pattern") X(                                 \
+                    KEYWORD_SEPARATOR, "keyword_separator") X(POSITIONAL_SEPARATOR,                \
+                                                              "positional_separator")              \
+                    X(TUPLE, "tuple") X(LIST, "list") X(SET, "set") X(DICTIONARY, "dictionary") X( \
+                        LIST_COMPREHENSION,                                                        \
+                        "list_comprehension") X(SET_COMPREHENSION,                                 \
+                                                "set_comprehension") X(DICT_COMPREHENSION,         \
+                                                                       "dictionary_comprehension") \
+                        X(EXPRESSION_LIST, "expression_list") X(PATTERN_LIST, "pattern_list") X(   \
+                            BLOCK, "block") X(TUPLE_PATTERN, "tuple_pattern") X(LIST_PATTERN,      \
+                                                                                "list_pattern")    \
+                            X(AS_PATTERN, "as_pattern") X(FUNCTION, "function_definition") X(      \
+                                CLASS, "class_definition") X(DECORATED, "decorated_definition")    \
+                                X(DEFAULT_PARAMETER, "default_parameter") X(TYPED_PARAMETER,       \
+                                                                            "typed_parameter")     \
+                                    X(TYPED_DEFAULT, "typed_default_parameter") X(TYPE, "type") X( \
+                                        GENERIC_TYPE, "generic_type") X(TYPE_PARAMETER,            \
+                                                                        "type_parameter")          \
+                                        X(UNION_TYPE, "union_type") X(                             \
+                                            STATEMENT, "expression_statement") X(ASSIGNMENT,       \
+                                                                                 "assignment")     \
+                                            X(RETURN, "return_statement") X(                       \
+                                                GLOBAL, "global_statement") X(WITH_ITEM,           \
+                                                                              "with_item")         \
+                                                X(IMPORT_FROM, "import_from_statement") X(         \
+                                                    FUTURE_IMPORT, "future_import_statement")      \
+                                                    X(ALIASED_IMPORT, "aliased_import") X(         \
+                                                        DOTTED_NAME,                               \
+                                                        "dotted_name") X(EXCEPT, "except_clause")  \
+                                                        X(IMPORT_PREFIX, "import_prefix")          \
+                                                            X(EXCEPT_GROUP, "except_group_clause") \
+                                                                X(FINALLY, "finally_clause")       \
+                                                                    X(PRINT, "print_statement") X( \
+                                                                        CHEVRON, "chevron")        \
+                                                                        X(EXEC, "exec_statement")
 #define PLAIN_NODES(X)                                                                             \
-    X(EXCEPT_STAR, "except*") X(IS, "is") X(IS_NOT, "is not") X(UNEQUAL_2, "<>") X(COMMA, ",")     \
-    X(SEMICOLON, ";")
+    X(EXCEPT_STAR, "except*")                                                                      \
+    X(IS, "is") X(IS_NOT, "is not") X(UNEQUAL_2, "<>") X(COMMA, ",") X(SEMICOLON, ";")
 #define FIELDS(X)                                                                                  \
-    X(function) X(arguments) X(object) X(attribute) X(name) X(value) X(left) X(right) X(type)      \
-    X(return_type) X(module_name) X(alias) X(operator) X(argument) X(parameters)
+    X(function)                                                                                    \
+    X(arguments)                                                                                   \
+    X(object) X(attribute) X(name) X(value) X(left) X(right) X(type) X(return_type) X(module_name) \
+        X(alias) X(operator) X(argument) X(parameters)
 
 #define AS_NODE(id, name) NODE_##id,
 #define AS_FIELD(name)    FIELD_##name,
@@ -127,81 +163,89 @@ enum field { FIELDS(AS_FIELD) FIELD_COUNT };
 
 /* A node on the path from the root to the one at hand. */
 struct frame {
-    TSNode   node;
-    uint32_t function;   /* the innermost def that contains the node; a def contains itself */
-    uint8_t  kind;       /* enum node_kind */
-    bool     in_finally; /* of the same function */
-    bool     is_body;    /* the body of the def above it */
+    TSNode node;
+    uint32_t function; /* the innermost def that contains the node; a def contains itself */
+    uint8_t kind;      /* enum node_kind */
+    bool in_finally;   /* of the same function */
+    bool is_body;      /* the body of the def above it */
 };
 
 /* A call, taken apart once for all kinds. */
 struct call {
-    TSNode      callee, object, arguments; /* without parentheses; object: of an attribute call */
-    const char *name;                      /* of the function reference; NULL: it has none */
-    uint32_t    name_length;
-    bool        attribute;
+    TSNode callee, object, arguments; /* without parentheses; object: of an attribute call */
+    const char *name;                 /* of the function reference; NULL: it has none */
+    uint32_t name_length;
+    bool attribute;
 };
 
 enum argument_sort { POSITIONAL, STAR, KEYWORD, TWO_STARS };
 struct argument {
-    TSNode             node, value; /* differ for a keyword argument */
+    TSNode node, value; /* differ for a keyword argument */
     enum argument_sort sort;
 };
 
 struct token {
     uint64_t hash;
-    bool     is_semicolon;
+    bool is_semicolon;
 };
 
 /* Everything that analysing one file needs, built once: a parser, cursors, compiled user queries with
  * their regular expressions, scratch and results. What never changes is shared by all detectors. */
 struct detector {
-    const struct corpus   *corpus;
-    uint32_t               kinds; /* bit mask of enum kind */
-    TSParser              *parser;
-    TSTreeCursor           walk, look; /* the walk, and glances at children */
-    TSQueryCursor         *matches;
-    struct compiled_rules *rules;
-    bool                   has_cursors, owns_rules;
+    const struct corpus *corpus;
+    uint32_t kinds; /* bit mask of enum kind */
+    TSParser *parser;
+    TSTreeCursor walk, look; /* the walk, and glances at children */
+    TSQueryCursor *matches;
+    struct ruleset *rules;
+    struct query *query; /* the rules, compiled */
+    bool has_cursors, owns_query;
 
     /* The file at hand. */
     const struct source_file *file;
     struct text source, text; /* text: scratch for keys */
-    uint32_t    bad_line;     /* where a form stands that Python 3 refuses; 0: nowhere */
+    uint32_t bad_line;        /* where a form stands that Python 3 refuses; 0: nowhere */
     ARRAY(struct frame) frames;
     ARRAY(TSNode) nodes; /* scratch for children */
     ARRAY(struct argument) arguments;
     ARRAY(struct token) tokens;
     struct call call;
-    ARRAY(TSNode) targets; /* of an assignment with a value, `a = b = value` or `a: T = value`; ... */
-    TSNode value;          /* ... both without parentheses */
+    ARRAY(TSNode)
+    targets;      /* of an assignment with a value, `a = b = value` or `a: T = value`; ... */
+    TSNode value; /* ... both without parentheses */
 
     /* Its results. */
     struct strings strings;
     ARRAY(struct function) functions;
     ARRAY(struct fact) facts;
     uint64_t bytes;
-    char     reason[96]; /* why it could not be analysed; "": it was */
+    char reason[96]; /* why it could not be analysed; "": it was */
 };
 
 /* One kind of connascence: which nodes it sees, and what it does then and at the end of a file. */
 struct kind_detector {
     const char *name;
-    uint8_t     strength;
-    bool        heuristic;
+    uint8_t strength;
+    bool heuristic;
     void (*enter)(struct detector *d, const struct frame *frame);
     void (*finish)(struct detector *d);
     uint8_t wants[8]; /* enum node_kind */
 };
-extern const struct kind_detector kind_detectors[KIND_COUNT];
+extern const struct kind_detector kind_detectors[KIND_COUNT];   /* dynamic.c */
+void name_enter(struct detector *d, const struct frame *frame); /* static.c, these five */
+void type_enter(struct detector *d, const struct frame *frame);
+void meaning_enter(struct detector *d, const struct frame *frame);
+void position_enter(struct detector *d, const struct frame *frame);
+void algorithm_finish(struct detector *d);
 
 struct ruleset;
 /* Makes the tables that all detectors share; false, with *message: the grammar does not fit. */
 bool detector_prepare(const char **message);
 /* NULL: a rule does not compile; rules->error says why. */
-struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules, uint32_t kinds);
-void             detector_destroy(struct detector *d);
-void             detector_reset(struct detector *d);
+struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules,
+                                 uint32_t kinds);
+void detector_destroy(struct detector *d);
+void detector_reset(struct detector *d);
 /* Reads and analyses a file; results and reason are in d until the reset. */
 void detector_run(struct detector *d, uint32_t file);
 
@@ -214,10 +258,10 @@ void visit_tree(struct detector *d, TSNode root);
 /* ---- look.c, literal.c: what the kinds see of the tree ----------------------------------------- */
 
 enum node_kind kind_of(TSNode node);
-TSNode         field_of(TSNode node, enum field field);
-const char    *text_of(const struct detector *d, TSNode node, uint32_t *length);
-bool           text_is(const struct detector *d, TSNode node, const char *text);
-TSNode         without_parentheses(TSNode node);
+TSNode field_of(TSNode node, enum field field);
+const char *text_of(const struct detector *d, TSNode node, uint32_t *length);
+bool text_is(const struct detector *d, TSNode node, const char *text);
+TSNode without_parentheses(TSNode node);
 /* The text of a node as a string; the scratch text as one. */
 uint32_t put_node(struct detector *d, TSNode node);
 uint32_t put_text(struct detector *d);
@@ -230,9 +274,9 @@ uint32_t count_children(struct detector *d, TSNode node);
 /* The frame `up` levels above the current one; NULL beyond the root. */
 const struct frame *frame_above(const struct detector *d, uint32_t up);
 /* Whether the node at hand is a statement of the file itself. */
-bool        at_top_level(const struct detector *d);
+bool at_top_level(const struct detector *d);
 struct call take_call_apart(const struct detector *d, TSNode call);
-bool        calls(const struct call *call, const char *name);
+bool calls(const struct call *call, const char *name);
 /* The arguments of d->call in order, in d->arguments; returns how many are positional or starred. */
 uint32_t collect_arguments(struct detector *d);
 /* Fills d->targets and d->value; false: a link of a chain, or no value. */
@@ -243,8 +287,8 @@ struct fact *note(struct detector *d, enum sort sort, enum role role, uint32_t k
 enum literal_sort { NO_LITERAL, AN_INTEGER, A_FLOAT, AN_IMAGINARY, A_STRING };
 struct literal {
     enum literal_sort sort;
-    bool              trivial; /* 0, 1, -1, empty, "__main__" */
-    uint32_t          key;     /* string */
+    bool trivial; /* 0, 1, -1, empty, "__main__" */
+    uint32_t key; /* string */
 };
 /* What literal a node is; parentheses and a minus sign are looked through. */
 struct literal read_literal(struct detector *d, TSNode node);
@@ -254,68 +298,67 @@ uint32_t real_number_key(struct detector *d, const struct literal *literal);
 /* ---- rules.c: tree-sitter queries in *.scm files, docs/inspect.md ------------------------------- */
 
 struct rule {
-    char    *name, *path; /* name: "rule.environment", the kind of its findings */
-    uint32_t start, end;  /* in the joint text */
+    char *name, *path; /* name: "rule.environment", the kind of its findings */
+    uint32_t start;    /* in the joint text */
 };
 
 struct ruleset {
     ARRAY(struct rule) rules;
-    struct text            text;   /* all files, one after another: one query walks a tree once */
-    struct compiled_rules *shared; /* one for all detectors instead of one each; for comparison */
-    pthread_mutex_t        lock;
-    char                   error[512];       /* why the last compilation failed; under the lock */
-    uint64_t               match_limit_hits; /* files in which the query gave up; under the lock */
+    struct text text;     /* all files, one after another: one query walks a tree once */
+    struct query *shared; /* one for all detectors instead of one each; for comparison */
+    pthread_mutex_t lock;
+    char error[512];           /* why the last compilation failed; under the lock */
+    uint64_t match_limit_hits; /* files in which the query gave up; under the lock */
 };
 
 /* Reads a file or all *.scm of a folder; false: rules->error says why. */
 bool rules_read(struct ruleset *rules, const char *path);
 void rules_end(struct ruleset *rules);
 /* NULL: rules->error says why. */
-struct compiled_rules *rules_compile(struct ruleset *rules);
-void                   rules_free(struct compiled_rules *compiled);
+struct query *rules_compile(struct ruleset *rules);
 /* Runs the rules over a tree and adds their facts. */
-void rules_run(const struct compiled_rules *compiled, struct detector *d, TSNode root);
+void rules_run(struct ruleset *rules, struct detector *d, TSNode root);
 
 /* ---- A run ------------------------------------------------------------------------------------- */
 
 enum locality { LOCALITY_FUNCTION, LOCALITY_MODULE, LOCALITY_PACKAGE, LOCALITY_PROJECT };
 
 struct finding {
-    uint32_t    first, degree; /* its places in run->facts */
-    uint32_t    key;           /* string */
-    const char *kind_name;     /* "name" ... "value" or "rule.<stem>" */
-    uint8_t     kind, strength, locality;
-    bool        heuristic;
+    uint32_t first, degree; /* its places in run->facts */
+    uint32_t key;           /* string */
+    const char *kind_name;  /* "name" ... "value" or "rule.<stem>" */
+    uint8_t kind, strength, locality;
+    bool heuristic;
 };
 
 struct options {
     const char *dir, *db, *json, *kind_list, *rules, *measure;
-    uint32_t    threads, detectors, sample, kinds;
-    bool        no_pool, no_progress, share_rules, plain_malloc, serial;
+    uint32_t threads, detectors, sample, kinds;
+    bool no_pool, no_progress, share_rules, plain_malloc, serial;
 };
 
 struct run {
-    struct options    options;
-    struct corpus     corpus;
-    struct ruleset    rules;
+    struct options options;
+    struct corpus corpus;
+    struct ruleset rules;
     lido_object_pool *detectors; /* NULL with no_pool */
-    struct watch      watch;
+    struct watch watch;
 
     pthread_mutex_t lock; /* over all down to the empty line */
-    struct strings  strings;
-    ARRAY(uint32_t) map;     /* from strings of a file */
+    struct strings strings;
+    ARRAY(uint32_t) map;      /* from strings of a file */
     ARRAY(struct fact) facts; /* later: places, by group */
     ARRAY(struct fact) binds; /* those of SORT_BIND */
     uint32_t next, done, running;
     uint64_t bytes, detect_ns, hand_over_ns, made_without_pool;
-    bool     stop;         /* begin no more files */
-    char     failure[512]; /* why no more files can be done; "": all is well */
+    bool stop;         /* begin no more files */
+    char failure[512]; /* why no more files can be done; "": all is well */
 
     ARRAY(struct finding) findings; /* by kind, key, first place */
-    bool                        interrupted;
-    uint64_t                    begin_ns, peak_rss_bytes;
-    double                      wall_s, cpu_s;
-    lido_object_pool_stats      pool;
+    bool interrupted;
+    uint64_t begin_ns, peak_rss_bytes;
+    double wall_s, cpu_s;
+    lido_object_pool_stats pool;
     struct pooled_malloc_counts allocations;
 };
 

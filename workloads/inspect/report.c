@@ -12,8 +12,8 @@ enum { WORST_COUNT = 10, FAILED_SHOWN = 10 };
 /* Findings of one kind; rules come after the eight. */
 struct tally {
     const char *name;
-    bool        heuristic;
-    uint32_t    findings, places, wide; /* wide: across files */
+    bool heuristic;
+    uint32_t findings, places, wide; /* wide: across files */
 };
 typedef ARRAY(struct tally) tallies;
 
@@ -21,8 +21,8 @@ static void count_findings(const struct run *run, tallies *out) {
     uint32_t at = 0;
     for (int kind = 0; kind < KIND_COUNT; kind++) {
         if ((run->options.kinds >> kind & 1) != 0)
-            *array_push(out) =
-                (struct tally){.name = kind_detectors[kind].name, .heuristic = kind_detectors[kind].heuristic};
+            *array_push(out) = (struct tally){.name = kind_detectors[kind].name,
+                                              .heuristic = kind_detectors[kind].heuristic};
     }
     for (uint32_t i = 0; i < run->rules.rules.count; i++)
         *array_push(out) = (struct tally){.name = run->rules.rules.items[i].name};
@@ -61,22 +61,22 @@ static void print_findings(const struct run *run, FILE *out) {
     fprintf(out, "\nFindings, weak to strong        groups    places   across files\n");
     for (uint32_t i = 0; i < found.count; i++) {
         const struct tally *tally = &found.items[i];
-        fprintf(out, "  %-26s %9u %9u %14u%s\n", tally->name, tally->findings, tally->places, tally->wide,
-                tally->heuristic ? "   heuristic" : "");
+        fprintf(out, "  %-26s %9u %9u %14u%s\n", tally->name, tally->findings, tally->places,
+                tally->wide, tally->heuristic ? "   heuristic" : "");
     }
     free(found.items);
 }
 
 static int by_weight(const void *a, const void *b, void *context) {
     const struct source_file *files = context;
-    uint32_t                  x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
     if (files[x].weight != files[y].weight)
         return files[x].weight < files[y].weight ? 1 : -1;
     return x < y ? -1 : x > y;
 }
 
 static void print_worst(const struct run *run, FILE *out) {
-    uint32_t  count = run->corpus.files.count;
+    uint32_t count = run->corpus.files.count;
     uint32_t *order = must_realloc(NULL, count * sizeof *order);
     for (uint32_t i = 0; i < count; i++)
         order[i] = i;
@@ -88,7 +88,8 @@ static void print_worst(const struct run *run, FILE *out) {
         if (i == 0)
             fprintf(out, "\nWorst modules                                  weight    places\n");
         char *module = printable(file->module);
-        fprintf(out, "  %-40s %10llu %9u\n", module, (unsigned long long)file->weight, file->places);
+        fprintf(out, "  %-40s %10llu %9u\n", module, (unsigned long long)file->weight,
+                file->places);
         free(module);
     }
     free(order);
@@ -96,7 +97,7 @@ static void print_worst(const struct run *run, FILE *out) {
 
 static void print_pools(const struct run *run, FILE *out) {
     unsigned long long served = run->allocations.served, system = run->allocations.system;
-    double             all = (double)(served + system), per_file = run->done > 0 ? 1e-6 / run->done : 0;
+    double all = (double)(served + system), per_file = run->done > 0 ? 1e-6 / run->done : 0;
     fprintf(out, "\nPools\n  detectors     %llu created", (unsigned long long)run->pool.created);
     if (run->options.no_pool)
         fprintf(out, ", one for each file (--no-pool)\n");
@@ -104,22 +105,29 @@ static void print_pools(const struct run *run, FILE *out) {
         fprintf(out, ", %llu most in use, %llu waits, %.1f %% re-used\n",
                 (unsigned long long)run->pool.live_peak, (unsigned long long)run->pool.waits,
                 run->pool.reuse * 100);
-    fprintf(out, "  syntax trees  %.0f allocations, %.2f %% of them served by block pools, %llu by the system\n",
+    fprintf(out,
+            "  syntax trees  %.0f allocations, %.2f %% of them served by block pools, %llu by the "
+            "system\n",
             all, all > 0 ? 100 * (double)served / all : 0, system);
     fprintf(out, "  time a file   %.3f ms in detectors, %.3f ms in handing over\n",
             (double)run->detect_ns * per_file, (double)run->hand_over_ns * per_file);
 }
 
 void report_summary(const struct run *run, FILE *out) {
-    fprintf(out, "\n%s%u files, %.1f MB, %u threads: %.2f s, %.2f s of CPU, %.0f files/s, at most %.0f MB\n",
-            run->interrupted ? "Interrupted: " : "", run->done, (double)run->bytes / 1e6, run->options.threads,
-            run->wall_s, run->cpu_s, run->done / (run->wall_s + 1e-9), (double)run->peak_rss_bytes / 1e6);
+    fprintf(
+        out,
+        "\n%s%u files, %.1f MB, %u threads: %.2f s, %.2f s of CPU, %.0f files/s, at most %.0f MB\n",
+        run->interrupted ? "Interrupted: " : "", run->done, (double)run->bytes / 1e6,
+        run->options.threads, run->wall_s, run->cpu_s, run->done / (run->wall_s + 1e-9),
+        (double)run->peak_rss_bytes / 1e6);
     print_failures(run, out);
     print_findings(run, out);
     print_worst(run, out);
     print_pools(run, out);
     if (run->rules.match_limit_hits > 0)
-        fprintf(out, "\nThe rules had more open matches in %llu files than tree-sitter follows: places are missing.\n",
+        fprintf(out,
+                "\nThe rules had more open matches in %llu files than tree-sitter follows: places "
+                "are missing.\n",
                 (unsigned long long)run->rules.match_limit_hits);
 }
 
@@ -129,9 +137,10 @@ static json_t *make_failed(const struct run *run) {
     json_t *failed = json_array();
     for (uint32_t i = 0; i < run->corpus.files.count; i++) {
         const struct source_file *file = &run->corpus.files.items[i];
-        char                     *path = storable(file->path);
+        char *path = storable(file->path);
         if (file->done && file->reason != NULL)
-            json_array_append_new(failed, json_pack("{s:s, s:s}", "path", path, "reason", file->reason));
+            json_array_append_new(failed,
+                                  json_pack("{s:s, s:s}", "path", path, "reason", file->reason));
         free(path);
     }
     return failed;
@@ -150,15 +159,17 @@ static json_t *make_findings(const struct run *run) {
 bool report_json(const struct run *run, const char *path) {
     json_t *report = json_pack(
         "{s:I, s:I, s:o, s:o, s:I, s:f, s:f, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I}}", "files",
-        (json_int_t)run->done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run), "findings",
-        make_findings(run), "threads", (json_int_t)run->options.threads, "wall_s", run->wall_s, "cpu_s",
-        run->cpu_s, "peak_rss_bytes", (json_int_t)run->peak_rss_bytes, "detectors", "created",
-        (json_int_t)run->pool.created, "peak_in_use", (json_int_t)run->pool.live_peak, "waits",
-        (json_int_t)run->pool.waits, "allocations", "served", (json_int_t)run->allocations.served, "system",
+        (json_int_t)run->done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run),
+        "findings", make_findings(run), "threads", (json_int_t)run->options.threads, "wall_s",
+        run->wall_s, "cpu_s", run->cpu_s, "peak_rss_bytes", (json_int_t)run->peak_rss_bytes,
+        "detectors", "created", (json_int_t)run->pool.created, "peak_in_use",
+        (json_int_t)run->pool.live_peak, "waits", (json_int_t)run->pool.waits, "allocations",
+        "served", (json_int_t)run->allocations.served, "system",
         (json_int_t)run->allocations.system);
     FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    bool  good = report != NULL && out != NULL &&
-                json_dumpf(report, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == 0 &&
+    bool good = report != NULL && out != NULL &&
+                json_dumpf(report, out,
+                           JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == 0 &&
                 fputc('\n', out) != EOF && fflush(out) == 0;
     int error = errno;
     if (out != NULL && out != stdout && fclose(out) != 0)

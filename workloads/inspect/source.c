@@ -16,7 +16,7 @@ static bool refuse(struct detector *d, const char *reason) {
 /* Whether a coding name means UTF-8 or a part of it. */
 static bool is_utf8_name(const char *name, size_t length) {
     static const char *const names[] = {"utf-8", "utf8", "ascii", "us-ascii"};
-    char                     plain[16];
+    char plain[16];
     length = length < sizeof plain ? length : sizeof plain - 1;
     for (size_t i = 0; i < length; i++)
         plain[i] = name[i] == '_' ? '-' : (char)tolower((unsigned char)name[i]);
@@ -49,7 +49,7 @@ static bool read_coding(const char *line, const char *end, const char **name, si
 
 static bool check_coding(struct detector *d) {
     const char *line = d->source.items, *end = line + d->source.count, *name = "";
-    size_t      length = 0;
+    size_t length = 0;
     for (int i = 0; i < 2 && line < end && length == 0; i++) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
         if (!read_coding(line, stop != NULL ? stop : end, &name, &length))
@@ -64,7 +64,8 @@ static bool check_coding(struct detector *d) {
 
 /* Takes a byte-order mark off; CR LF and a lone CR become LF, as Python reads them. */
 static void unify(struct text *source) {
-    uint32_t from = source->count >= 3 && memcmp(source->items, "\xef\xbb\xbf", 3) == 0 ? 3 : 0, to = 0;
+    uint32_t from = source->count >= 3 && memcmp(source->items, "\xef\xbb\xbf", 3) == 0 ? 3 : 0,
+             to = 0;
     if (from == 0 && memchr(source->items, '\r', source->count) == NULL)
         return;
     for (; from < source->count; from++) {
@@ -88,7 +89,7 @@ bool source_read(struct detector *d) {
     if (utf8_prefix(d->source.items, d->source.count) != d->source.count)
         return refuse(d, "not valid UTF-8");
     const char *zero = memchr(d->source.items, '\0', d->source.count), *c = d->source.items;
-    uint32_t    line = 1;
+    uint32_t line = 1;
     for (; zero != NULL && c < zero; c++)
         line += *c == '\n';
     d->bad_line = zero != NULL ? line : 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * static.c -- the kinds that the text of a program decides: name, type, meaning, position, algorithm. */
-#include "kinds.h"
+#include "parts.h"
 
 #include <string.h>
 
@@ -22,9 +22,9 @@ static bool start_relative(struct detector *d, uint32_t dots) {
 static uint32_t read_module(struct detector *d, const struct frame *frame) {
     if (frame->kind == NODE_FUTURE_IMPORT)
         return strings_put(&d->strings, "__future__", 10);
-    TSNode   module = field_of(frame->node, FIELD_module_name);
+    TSNode module = field_of(frame->node, FIELD_module_name);
     uint32_t first = d->nodes.count, dots = 0;
-    bool     known = true;
+    bool known = true;
     d->text.count = 0;
     if (kind_of(module) == NODE_DOTTED_NAME) {
         add_compact(d, module);
@@ -66,7 +66,8 @@ void name_enter(struct detector *d, const struct frame *frame) {
     if (frame->kind == NODE_IMPORT_FROM || frame->kind == NODE_FUTURE_IMPORT)
         note_imports(d, frame, SORT_NAME);
     else if (at_top_level(d))
-        note(d, SORT_NAME, ROLE_definition, put_node(d, field_of(frame->node, FIELD_name)), frame->node);
+        note(d, SORT_NAME, ROLE_definition, put_node(d, field_of(frame->node, FIELD_name)),
+             frame->node);
 }
 
 /* ---- Type: type names in annotations, isinstance calls and except clauses ---------------------- */
@@ -74,8 +75,9 @@ void name_enter(struct detector *d, const struct frame *frame) {
 /* Notes `a.b.c` if the node is only names and dots. The names are met last to first. */
 static void note_dotted(struct detector *d, TSNode place) {
     uint32_t first = d->nodes.count;
-    TSNode   node = place;
-    for (; kind_of(node) == NODE_ATTRIBUTE; node = without_parentheses(field_of(node, FIELD_object)))
+    TSNode node = place;
+    for (; kind_of(node) == NODE_ATTRIBUTE;
+         node = without_parentheses(field_of(node, FIELD_object)))
         *array_push(&d->nodes) = field_of(node, FIELD_attribute);
     if (kind_of(node) == NODE_IDENTIFIER) {
         d->text.count = 0;
@@ -126,14 +128,15 @@ static void note_names(struct detector *d, TSNode expression) {
 static void note_isinstance(struct detector *d) {
     if (d->call.attribute || !calls(&d->call, "isinstance") || collect_arguments(d) < 2)
         return;
-    const struct argument *arguments = d->arguments.items; /* positional ones come first, if not starred */
+    const struct argument *arguments =
+        d->arguments.items; /* positional ones come first, if not starred */
     if (arguments[0].sort == POSITIONAL && arguments[1].sort == POSITIONAL)
         note_names(d, arguments[1].value);
 }
 
 static void note_except(struct detector *d, TSNode clause) {
     uint32_t first = d->nodes.count, count = push_children(d, clause);
-    TSNode   caught = d->nodes.items[first];
+    TSNode caught = d->nodes.items[first];
     d->nodes.count = first;
     if (count < 2)
         return; /* a bare `except:` has only its block */
@@ -152,7 +155,8 @@ void type_enter(struct detector *d, const struct frame *frame) {
     } else if (frame->kind == NODE_EXCEPT || frame->kind == NODE_EXCEPT_GROUP) {
         note_except(d, frame->node);
     } else {
-        TSNode type = field_of(frame->node, frame->kind == NODE_FUNCTION ? FIELD_return_type : FIELD_type);
+        TSNode type =
+            field_of(frame->node, frame->kind == NODE_FUNCTION ? FIELD_return_type : FIELD_type);
         if (!ts_node_is_null(type))
             note_names(d, type);
     }
@@ -168,7 +172,7 @@ static uint32_t climb(const struct detector *d, uint32_t up) {
 }
 
 void meaning_enter(struct detector *d, const struct frame *frame) {
-    TSNode   node = frame->node;
+    TSNode node = frame->node;
     uint32_t up = climb(d, 1);
     if (frame->function == NONE)
         return;
@@ -200,7 +204,8 @@ static uint32_t count_parameters(struct detector *d, TSNode function) {
         if (kind_of(node) == NODE_TYPED_PARAMETER)
             node = ts_node_named_child(node, 0);
         enum node_kind kind = kind_of(node);
-        if (kind == NODE_STAR_PATTERN || kind == NODE_KEYWORD_SEPARATOR || kind == NODE_TWO_STAR_PATTERN)
+        if (kind == NODE_STAR_PATTERN || kind == NODE_KEYWORD_SEPARATOR ||
+            kind == NODE_TWO_STAR_PATTERN)
             break; /* what follows is by keyword only */
         positional += kind != NODE_POSITIONAL_SEPARATOR;
     }
@@ -215,13 +220,14 @@ static void note_call(struct detector *d, TSNode node) {
     for (uint32_t i = 0; i < d->arguments.count; i++)
         positional -= d->arguments.items[i].sort == STAR;
     if (positional >= ARGUMENT_MINIMUM)
-        note(d, SORT_ARGUMENTS, ROLE_call, strings_put(&d->strings, d->call.name, d->call.name_length), node)
+        note(d, SORT_ARGUMENTS, ROLE_call,
+             strings_put(&d->strings, d->call.name, d->call.name_length), node)
             ->plain = !d->call.attribute;
 }
 
 static void note_return(struct detector *d, const struct frame *frame) {
-    uint32_t       first = d->nodes.count, count = push_children(d, frame->node);
-    TSNode         value = count > 0 ? without_parentheses(d->nodes.items[first]) : frame->node;
+    uint32_t first = d->nodes.count, count = push_children(d, frame->node);
+    TSNode value = count > 0 ? without_parentheses(d->nodes.items[first]) : frame->node;
     enum node_kind kind = kind_of(value);
     d->nodes.count = first;
     if (frame->function != NONE && (kind == NODE_TUPLE || kind == NODE_EXPRESSION_LIST) &&
@@ -235,10 +241,11 @@ static void note_unpack(struct detector *d, const struct frame *frame) {
     struct call call = take_call_apart(d, d->value);
     for (uint32_t i = 0; i < d->targets.count && call.name != NULL; i++) {
         enum node_kind kind = kind_of(d->targets.items[i]);
-        if ((kind == NODE_PATTERN_LIST || kind == NODE_TUPLE_PATTERN || kind == NODE_LIST_PATTERN) &&
+        if ((kind == NODE_PATTERN_LIST || kind == NODE_TUPLE_PATTERN ||
+             kind == NODE_LIST_PATTERN) &&
             count_children(d, d->targets.items[i]) >= ELEMENT_MINIMUM)
-            note(d, SORT_RESULTS, ROLE_unpack, strings_put(&d->strings, call.name, call.name_length),
-                 frame->node)
+            note(d, SORT_RESULTS, ROLE_unpack,
+                 strings_put(&d->strings, call.name, call.name_length), frame->node)
                 ->plain = !call.attribute;
     }
 }
@@ -253,7 +260,8 @@ void position_enter(struct detector *d, const struct frame *frame) {
     else if (frame->kind != NODE_FUNCTION)
         note_imports(d, frame, SORT_BIND);
     else if (count_parameters(d, frame->node) >= ARGUMENT_MINIMUM)
-        note(d, SORT_ARGUMENTS, ROLE_definition, d->functions.items[frame->function].name, frame->node);
+        note(d, SORT_ARGUMENTS, ROLE_definition, d->functions.items[frame->function].name,
+             frame->node);
 }
 
 /* ---- Algorithm: functions whose bodies are the same tokens -------------------------------------- */
@@ -266,8 +274,8 @@ enum { TOKEN_MINIMUM = 30 };
 void algorithm_finish(struct detector *d) {
     for (uint32_t i = 0; i < d->functions.count; i++) {
         const struct function *function = &d->functions.items[i];
-        uint64_t               body[3] = {0, 1, 2};
-        uint32_t               last = function->last_token, at = function->first_token;
+        uint64_t body[3] = {0, 1, 2};
+        uint32_t last = function->last_token, at = function->first_token;
         while (last > at && d->tokens.items[last - 1].is_semicolon)
             last--;
         body[0] = last - at;

@@ -13,16 +13,16 @@
 
 static const struct {
     enum node_kind kind;
-    TSSymbolType   type;
-    const char    *name;
+    TSSymbolType type;
+    const char *name;
 } nodes[] = {NAMED_NODES(AS_NAMED) PLAIN_NODES(AS_PLAIN)};
 static const char *const field_names[FIELD_COUNT] = {FIELDS(AS_FIELD_NAME)};
 
 enum { SYMBOL_LIMIT = 1024 };
 
 /* Written once, before the first detector; shared by all. */
-static uint8_t   kinds_by_symbol[SYMBOL_LIMIT];
-static uint16_t  wanted_by[NODE_KIND_COUNT]; /* bit mask of enum kind */
+static uint8_t kinds_by_symbol[SYMBOL_LIMIT];
+static uint16_t wanted_by[NODE_KIND_COUNT]; /* bit mask of enum kind */
 static TSFieldId field_ids[FIELD_COUNT];
 
 void visit_prepare(const TSLanguage *language) {
@@ -61,7 +61,7 @@ static void add_token(struct detector *d, const char *text, uint32_t length) {
 /* Notes a node without children as Python's tokenizer would cut it: `except*` is two tokens, and the
  * dots of a relative import come three at a time. */
 static void add_tokens(struct detector *d, const struct frame *frame) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, frame->node, &length);
     if (length == 0 || ts_node_is_extra(frame->node))
         return;
@@ -82,7 +82,7 @@ static void add_tokens(struct detector *d, const struct frame *frame) {
 
 /* Python 2's forms, which the grammar reads and Python 3 refuses. */
 static bool is_python_2(const struct detector *d, const struct frame *frame, uint8_t parent) {
-    uint32_t    length;
+    uint32_t length;
     const char *text = text_of(d, frame->node, &length);
     switch (frame->kind) {
     case NODE_PRINT: /* `print >> file, x` is a tuple in Python 3 */
@@ -106,18 +106,21 @@ static bool is_python_2(const struct detector *d, const struct frame *frame, uin
 /* Returns  whether to go on below the node. */
 static bool enter(struct detector *d, TSNode node) {
     static const struct frame outside = {.function = NONE};
-    const struct frame *parent = d->frames.count > 0 ? &d->frames.items[d->frames.count - 1] : &outside;
-    struct frame        frame = {.node = node, .function = parent->function, .kind = (uint8_t)kind_of(node)};
+    const struct frame *parent =
+        d->frames.count > 0 ? &d->frames.items[d->frames.count - 1] : &outside;
+    struct frame frame = {
+        .node = node, .function = parent->function, .kind = (uint8_t)kind_of(node)};
     frame.in_finally = parent->in_finally || frame.kind == NODE_FINALLY;
     frame.is_body = frame.kind == NODE_BLOCK && parent->kind == NODE_FUNCTION;
     if (frame.kind == NODE_FUNCTION) {
         frame.function = d->functions.count;
         frame.in_finally = false;
-        *array_push(&d->functions) = (struct function){.name = put_node(d, field_of(node, FIELD_name)),
-                                                       .start = ts_node_start_byte(node),
-                                                       .end = ts_node_end_byte(node),
-                                                       .parent = parent->function,
-                                                       .line = ts_node_start_point(node).row + 1};
+        *array_push(&d->functions) =
+            (struct function){.name = put_node(d, field_of(node, FIELD_name)),
+                              .start = ts_node_start_byte(node),
+                              .end = ts_node_end_byte(node),
+                              .parent = parent->function,
+                              .line = ts_node_start_point(node).row + 1};
     }
     if (frame.is_body)
         d->functions.items[frame.function].first_token = d->tokens.count;

@@ -41,8 +41,9 @@ static bool fail(struct run *run) {
 
 bool workers_prepare(struct run *run) {
     const struct options *options = &run->options;
-    void                 *first;
-    if (options->share_rules && (run->rules.shared = rules_compile(&run->rules)) == NULL)
+    void *first;
+    if (options->share_rules && run->rules.rules.count > 0 &&
+        (run->rules.shared = rules_compile(&run->rules)) == NULL)
         return fail(run);
     if (options->no_pool) {
         if (create_detector(run, &first) != 0)
@@ -51,9 +52,10 @@ bool workers_prepare(struct run *run) {
         return true;
     }
     lido_status status = lido_object_pool_create(
-        LIDO_OBJECT_POOL_OPTIONS(.name = "detectors", .owner = "inspect", .object_limit = options->detectors,
-                                 .create = create_detector, .reset = reset_detector,
-                                 .destroy = destroy_detector, .context = run),
+        LIDO_OBJECT_POOL_OPTIONS(.name = "detectors", .owner = "inspect",
+                                 .object_limit = options->detectors, .create = create_detector,
+                                 .reset = reset_detector, .destroy = destroy_detector,
+                                 .context = run),
         &run->detectors);
     if (status == LIDO_OK)
         status = lido_object_pool_prepare(run->detectors, 1);
@@ -90,7 +92,7 @@ static bool acquire(struct run *run, lido_lease *lease) {
 
 static void analyse_file(struct run *run, uint32_t file) {
     lido_lease lease;
-    uint64_t   begin_ns = lido_now_ns();
+    uint64_t begin_ns = lido_now_ns();
     if (!acquire(run, &lease)) {
         fail(run);
         return;
@@ -116,7 +118,7 @@ static void analyse_file(struct run *run, uint32_t file) {
 
 static void *work(void *context) {
     struct run *run = context;
-    uint32_t    file;
+    uint32_t file;
     while (take_file(run, &file))
         analyse_file(run, file);
     pooled_malloc_thread_end();
@@ -145,10 +147,14 @@ static void interrupt(void *context) {
 
 bool workers_run(struct run *run) {
     pthread_t *threads = must_realloc(NULL, run->options.threads * sizeof *threads);
-    uint32_t   started = 0;
-    int        error = 0;
-    run->watch = (struct watch){.name = "inspect", .silent = run->options.no_progress, .read_done = read_done,
-                                .interrupt = interrupt, .context = run, .total = run->corpus.work_count};
+    uint32_t started = 0;
+    int error = 0;
+    run->watch = (struct watch){.name = "inspect",
+                                .silent = run->options.no_progress,
+                                .read_done = read_done,
+                                .interrupt = interrupt,
+                                .context = run,
+                                .total = run->corpus.work_count};
     watch_begin(&run->watch);
     pthread_mutex_lock(&run->lock); /* nobody may be the last before all are counted */
     for (; started < run->options.threads && error == 0; started += error == 0)
@@ -158,7 +164,8 @@ bool workers_run(struct run *run) {
     if (started > 0)
         watch_run(&run->watch);
     else
-        snprintf(run->failure, sizeof run->failure, "no thread can be started: %s", strerror(error));
+        snprintf(run->failure, sizeof run->failure, "no thread can be started: %s",
+                 strerror(error));
     for (uint32_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     run->options.threads = started;
