@@ -70,16 +70,18 @@ static inline bool lido__lease_must_empty(struct lido__leases *leases,
 
 /* A counter that one thread writes and others sum. */
 static inline void lido__lease_count(_Atomic(uint64_t) *counter) {
-    lido__store(counter, lido__load(counter, relaxed) + 1, relaxed);
+    uint64_t before = lido__load(counter, relaxed);
+    lido__store(counter, before + 1, relaxed);
 }
 
 /* From a claim to a lease: who holds the slot from now on. */
 static inline void lido__lease_write(struct lido__slot *at, uint32_t slot, uint32_t thread_id,
                                      const char *site, lido_lease *lease) {
     uint32_t turn = lido__load(&at->turn, relaxed) + 1; /* nobody else writes a claimed slot */
+    uint32_t tick = lido__load(&lido__tick, relaxed);
     lido__store(&at->site, site, relaxed);
     lido__store(&at->thread_id, thread_id, relaxed);
-    lido__store(&at->tick, lido__load(&lido__tick, relaxed), relaxed);
+    lido__store(&at->tick, tick, relaxed);
     /* Release: a reader of holders who sees the turn sees what was written before. */
     lido__store(&at->turn, turn, release);
     *lease = (lido_lease){.object = lido__load(&at->object, relaxed), .slot = slot, .turn = turn};
