@@ -197,14 +197,6 @@ static void refill(struct lido__leases *leases, struct lido__lease_store *store)
     lido__store(&store->shelf.count, count, relaxed);
 }
 
-/* The most that were out at once, as far as slow calls see it. */
-static void note_peak(struct lido__leases *leases) {
-    uint64_t elsewhere = leases->idle_count + shelved(leases);
-    uint64_t live = leases->existing > elsewhere ? leases->existing - elsewhere : 0;
-    if (live > leases->count.live_peak)
-        leases->count.live_peak = live;
-}
-
 /* Something to claim without waiting. Turns to the shared regime before it builds beside shelves
  * that are not empty, and before it gives up. */
 uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store *store,
@@ -223,7 +215,6 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
         grow_calm(leases);
         restore_shelf(leases, store);
         refill(leases, store);
-        note_peak(leases);
     }
     return slot;
 }
@@ -376,14 +367,12 @@ void lido__leases_collect(struct lido__leases *leases) {
     lido__unlock(&leases->lock);
 }
 
-struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
-    struct lido__lease_sums sums = {0};
-    lido__lock(&leases->lock);
-    sums.acquired = leases->count.acquired;
-    sums.released = leases->count.released;
+/* With the lock held: what is out now. Released is read first, so that live is never below the
+ * truth by what ran between the two. Relaxed: exact at rest. */
+static struct lido__lease_sums sum_up(struct lido__leases *leases) {
+    struct lido__lease_sums sums = {.acquired = leases->count.acquired,
+                                    .released = leases->count.released};
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
-        /* Relaxed: exact at rest. Released is read first, so that live is never below the truth
-         * by what ran between the two. */
         sums.released += lido__load(&store->released, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
@@ -392,6 +381,20 @@ struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     if (sums.live > leases->count.live_peak)
         leases->count.live_peak = sums.live;
+    return sums;
+}
+
+/* After a slow hand-out. While as many were out as exist, there is nothing new to see. */
+void lido__lease_note_peak(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    if (leases->existing > leases->count.live_peak)
+        (void)sum_up(leases);
+    lido__unlock(&leases->lock);
+}
+
+struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    struct lido__lease_sums sums = sum_up(leases);
     lido__unlock(&leases->lock);
     return sums;
 }

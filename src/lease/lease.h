@@ -164,6 +164,9 @@ void lido__leases_unlock_and_wake(struct lido__leases *leases);
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
 
+/* After a slow hand-out: were more out than ever? */
+void lido__lease_note_peak(struct lido__leases *leases);
+
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
     uint64_t acquired, released, live, idle;

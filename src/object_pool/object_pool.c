@@ -274,6 +274,7 @@ static lido_status hand_out(struct lido_object_pool *pool, uint32_t slot, lido_l
         lido__lease_count(&store->acquired);
     else
         count_one(pool, &leases->count.acquired);
+    lido__lease_note_peak(leases);
     return LIDO_OK;
 }
 
