@@ -4,6 +4,8 @@
 #include "command.h"
 #include "validate.h"
 
+#include "swarm/measure.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
@@ -208,7 +210,7 @@ static void look_at_machine(struct report *report) {
     strftime(report->started, sizeof report->started, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
     report->machine.cores = sysconf(_SC_NPROCESSORS_ONLN);
     report->machine.page_bytes = sysconf(_SC_PAGESIZE);
-    report->machine.address_sanitizer = validate_under_asan();
+    report->machine.sanitizer = measure_sanitizer();
     if (uname(&system) == 0)
         snprintf(report->machine.system, sizeof report->machine.system, "%s %s %s", system.sysname,
                  system.release, system.machine);
