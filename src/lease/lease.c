@@ -145,7 +145,7 @@ void lido__lease_gather(struct lido__leases *leases) {
 }
 
 static uint32_t keep_count(const struct lido__leases *leases) {
-    uint64_t share = leases->limit / (2 * (leases->store_count ? leases->store_count : 1));
+    uint64_t share = leases->limit / 2 / (leases->store_count ? leases->store_count : 1);
     return share < 1 ? 1 : share > LIDO__SHELF_SLOTS ? LIDO__SHELF_SLOTS : (uint32_t)share;
 }
 

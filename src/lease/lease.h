@@ -101,24 +101,24 @@ struct lido__lease_counts {
 };
 
 struct lido__leases {
-    /* Read by every call, written when the regime or the number of threads changes. */
-    _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
+    /* Read by every call; keep is written when the regime or the number of threads changes. */
     _Atomic(struct lido__slot *) chunk[LIDO__LEASE_CHUNKS];
-    uint64_t id; /* of the resource: chooses the chain of lido__near */
+    uint64_t id;            /* of the resource: chooses the chain of lido__near */
+    _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
 
     _Alignas(64) lido__mutex lock; /* guards what follows */
-    uint32_t slot_count;           /* slots ever used */
-    uint32_t vacant, idle;         /* lists */
-    uint64_t idle_count, existing, limit;
     struct lido__waiter *first_waiter, **last_waiter;
-    uint64_t waiting, waiter_limit;
-    uint32_t bypass; /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
-    bool is_closed;
-    uint32_t calm_calls; /* calls of the shared regime since somebody waited */
-    uint32_t store_count;
     struct lido__lease_store *stores;
-    _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
+    uint64_t idle_count, existing, limit;
+    uint64_t waiting, waiter_limit;
     struct lido__lease_counts count;
+    uint32_t slot_count;   /* slots ever used */
+    uint32_t vacant, idle; /* lists */
+    uint32_t bypass;       /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
+    uint32_t calm_calls;   /* calls of the shared regime since somebody waited */
+    uint32_t store_count;
+    _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
+    bool is_closed;
 };
 
 /* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
