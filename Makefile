@@ -23,7 +23,7 @@ test: ## build everything with warnings as errors and run every test
 bench: ## measure lido beside its peers, which are installed for that; JSON in artifacts/
 	@scripts/setup bench
 	@cmake --preset release >/dev/null
-	@cmake --build build/release
+	@cmake --build build/release --target products benches
 	@mkdir -p artifacts
 	build/release/lido bench --json artifacts/bench.json
 

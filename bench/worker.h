@@ -35,7 +35,8 @@ typedef struct worker_load {
     void (*end)(void *context, unsigned thread);
     void *context;
     unsigned thread_count;
-    bool wall_of_all; /* cost = longest thread / all operations, not each thread's own mean */
+    bool
+        wall_of_all; /* first start to last end, over all operations; else each thread's own mean */
 } worker_load;
 
 worker_arguments worker_read_arguments(int argc, char **argv);

@@ -36,6 +36,7 @@ void lido__gate_init(lido__gate *gate, void *store) {
     lido__store(&gate->store, store, relaxed);
 }
 
+/* P1: release for what `next` leads to, acquire for what a visitor did to `seen` and put back. */
 bool lido__gate_swap(lido__gate *gate, void *seen, void *next) {
     /* P1: from this release on every entry pays a fence; the entries before it have all ended, as
      * a visitor who sees fenced == 1 knows. */
@@ -44,6 +45,7 @@ bool lido__gate_swap(lido__gate *gate, void *seen, void *next) {
     return lido__cas(&gate->store, &seen, next, acq_rel, relaxed);
 }
 
+/* P1: acquire, for what swap released. */
 void *lido__gate_take(lido__gate *gate, void *empty) {
     void *seen = lido__load(&gate->store, relaxed);
     while (seen != empty)
@@ -89,9 +91,11 @@ bool lido__gate_settle(lido__gate *gate, void *empty, void *taken, bool reached,
     bool covered = reached || lido__load(&gate->fenced, acquire) != 0;
     if (covered && owner_left(gate, patience_ns))
         return true;
+    /* P1: failing, it acquires the owner's swap, and with it all that he did before. */
     return !lido__cas(&gate->store, &empty, taken, acquire, acquire);
 }
 
+/* Relaxed, as in adopt: I4's lock orders it, or there is one thread. */
 void *lido__gate_close(lido__gate *gate, void *empty) {
     return lido__exchange(&gate->store, empty, relaxed);
 }

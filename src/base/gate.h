@@ -22,8 +22,10 @@
  * I5  Work inside the gate takes effect by one store, so that adopt finds a whole state.
  *
  * Orders. busy = 0 is a release and settle's load of it an acquire: they carry the owner's work to
- * the visitor. swap and settle's return of a store release, enter's load acquires: they carry the
- * contents to the owner. busy = 1 is relaxed: the fence, here or in membarrier, makes it seen.
+ * the visitor. swap is a release, and what finds its store an acquire (enter, take, swap): they
+ * carry the contents to owner and visitor. What settle puts back is untouched, so needs no release.
+ * busy = 1 is relaxed: the fence, here or in membarrier, makes it seen. tests/explore breaks each of
+ * these in turn and sees it fail.
  *
  * A visitor who gives up puts S back, by CAS from `empty`. If that fails, the owner has swapped
  * something in, hence has left S for good (its CAS carries that), and S is the visitor's after all.
@@ -67,7 +69,7 @@ static inline void lido__gate_light_fence(lido__gate *gate) {
 }
 
 /* Owner, fast path. Returns the store, which is the owner's until leave; `empty` when a visitor has
- * it. The order of leave is P1's release, of enter's load its acquire. */
+ * it. Orders: P1. */
 static inline void *lido__gate_enter(lido__gate *gate) {
     assert(lido__load(&gate->busy, relaxed) == 0 && "gate entered twice: from a signal handler?");
     lido__store(&gate->busy, 1, relaxed);
@@ -75,12 +77,23 @@ static inline void *lido__gate_enter(lido__gate *gate) {
     return lido__load(&gate->store, acquire);
 }
 
+/* The same for an owner who knows that the gate is not fenced: it alone makes it so, in swap. */
+static inline void *lido__gate_enter_unfenced(lido__gate *gate) {
+#ifdef LIDO_GATE_FENCED
+    return lido__gate_enter(gate);
+#else
+    lido__store(&gate->busy, 1, relaxed);
+    lido__compiler_barrier();
+    return lido__load(&gate->store, acquire);
+#endif
+}
+
 static inline void lido__gate_leave(lido__gate *gate) {
     lido__store(&gate->busy, 0, release);
 }
 
-/* Owner, slow path: puts `next` in the place of `seen`. False: a visitor has been here, `empty` is
- * in its place or `seen` is no more; nothing changed. */
+/* Owner, slow path: puts `next` in the place of `seen`. False: a visitor has been here and `seen` is
+ * there no more; nothing changed. A visitor puts back with it what he has changed. */
 bool lido__gate_swap(lido__gate *gate, void *seen, void *next);
 
 /* Visitor: take from any number of gates, then one barrier, then settle each.

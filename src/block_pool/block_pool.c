@@ -329,8 +329,7 @@ static void *take(struct lido_block_pool *pool) {
     struct slab *slab = list == &pool->partial ? list->first : list->last;
     if (!slab)
         return NULL;
-    if (pool->shape.mode == LIDO_BLOCK_POOL_GUARD &&
-        !lido__slab_open(slab, &pool->shape, true))
+    if (pool->shape.mode == LIDO_BLOCK_POOL_GUARD && !lido__slab_open(slab, &pool->shape, true))
         return NULL;
     void *block = lido__slab_take(slab, &pool->shape);
     if (slab->live_count == pool->shape.per_slab)

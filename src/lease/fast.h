@@ -8,15 +8,24 @@
 
 #include "lease/lease.h"
 
-/* Slot i of chunk k = 16 * 2^k slots stands at a place turned by one bit, so that neighbours, who
- * go to different threads, do not share a cache line. */
+/* The slot of a number; NULL: there is none yet. Acquire: pairs with the releases in make_chunk. */
+static inline struct lido__slot *lido__slot_find(struct lido__leases *leases, uint32_t slot) {
+    struct lido__directory *directory = lido__load(&leases->directory, acquire);
+    uint32_t chunk = slot / LIDO__CHUNK_SLOTS;
+    if (__builtin_expect(chunk >= lido__load(&directory->chunk_count, acquire), 0))
+        return NULL;
+    return directory->chunk[chunk] + slot % LIDO__CHUNK_SLOTS;
+}
+
+/* The slot of a number that was seen in use. */
 static inline struct lido__slot *lido__slot_at(struct lido__leases *leases, uint32_t slot) {
-    uint32_t place = slot + LIDO__LEASE_FIRST;
-    uint32_t bits = 31u - (uint32_t)__builtin_clz(place);
-    uint32_t offset = place - (1u << bits);
-    uint32_t turned = (offset << 1 | offset >> (bits - 1)) & ((1u << bits) - 1);
-    /* Acquire: pairs with the release in make_chunk. */
-    return lido__load(&leases->chunk[bits - 4], acquire) + turned;
+    struct lido__directory *directory = lido__load(&leases->directory, acquire);
+    return directory->chunk[slot / LIDO__CHUNK_SLOTS] + slot % LIDO__CHUNK_SLOTS;
+}
+
+/* One above the largest number in use, with the lock held. */
+static inline uint32_t lido__slot_bound(const struct lido__leases *leases) {
+    return (leases->slot_count + LIDO__CHUNK_SLOTS - 1) / LIDO__CHUNK_SLOTS * LIDO__CHUNK_SLOTS;
 }
 
 /* Whose the slot is while it is not free; the child of a fork goes by that. */
@@ -25,77 +34,88 @@ static inline void lido__lease_mark(struct lido__leases *leases, uint32_t slot,
     lido__store(&lido__slot_at(leases, slot)->thread_id, thread_id, relaxed);
 }
 
+/* What stands first in this thread's chain: the store of the pool, if that is its owner. */
+static inline struct lido__lease_store *lido__lease_store_near(struct lido__leases *leases) {
+    return (struct lido__lease_store *)(void *)
+        lido__thread_self->near[leases->id % LIDO__NEAR_CHAINS];
+}
+
+/* Relaxed: a pool's own address is only ever written there by this thread. */
+static inline bool lido__lease_is_of(struct lido__lease_store *store, struct lido__leases *leases) {
+    return lido__load(&store->near.owner, relaxed) == leases;
+}
+
 /* This thread's store of the pool, or NULL. */
 static inline struct lido__lease_store *lido__lease_store_of(struct lido__leases *leases) {
-    struct lido__near *near = lido__thread_self->near[leases->id % LIDO__NEAR_CHAINS];
-    /* Relaxed: a pool's own address is only ever written here by this thread. */
-    if (__builtin_expect(lido__load(&near->owner, relaxed) == leases, 1))
-        return (struct lido__lease_store *)(void *)near;
-    return NULL;
+    struct lido__lease_store *store = lido__lease_store_near(leases);
+    return lido__lease_is_of(store, leases) ? store : NULL;
 }
 
-/* Takes a slot, with an object, from this thread's shelf; LIDO__NO_SLOT when there is none. */
-static inline uint32_t lido__lease_take(struct lido__lease_store *store) {
-    struct lido__shelf *shelf = lido__gate_enter(&store->gate);
-    uint32_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
-    uint32_t slot = LIDO__NO_SLOT;
+/* Takes a slot, with an object, from this thread's shelf; NULL when there is none. */
+static inline struct lido__slot *lido__lease_take(struct lido__lease_store *store) {
+    struct lido__shelf *shelf = lido__gate_enter_unfenced(&store->gate);
+    size_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
+    struct lido__slot *at = NULL;
     if (__builtin_expect(count > 0, 1)) {
-        slot = shelf->item[count - 1];
-        lido__store(&shelf->count, count - 1, relaxed);
+        at = shelf->item[count - 1];
+        lido__store(&shelf->count, (uint32_t)count - 1, relaxed);
     }
     lido__gate_leave(&store->gate);
-    return slot;
+    return at;
 }
 
-/* Gives a slot, with its object, to this thread's shelf. False: it does not belong there. */
-static inline bool lido__lease_give(struct lido__leases *leases, struct lido__lease_store *store,
-                                    uint32_t slot) {
-    struct lido__shelf *shelf = lido__gate_enter(&store->gate);
-    uint32_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
-    bool fits = count < lido__load(&leases->keep, relaxed) && count < shelf->room;
-    if (__builtin_expect(fits, 1)) {
-        shelf->item[count] = slot;
-        lido__store(&shelf->count, count + 1, relaxed);
+enum lido__given { LIDO__GIVEN, LIDO__NOT_GIVEN, LIDO__GIVEN_TOO_MUCH };
+
+/* Gives a slot, with its object, to this thread's shelf. NOT_GIVEN: there is no room, or a visitor
+ * has the shelf. TOO_MUCH: it lies there, but the shelf has to be emptied: P2's look at keep, which
+ * comes after the giving. The light fence is one for the compiler alone, since without membarrier
+ * nobody gives to a shelf. */
+static inline enum lido__given lido__lease_give(struct lido__leases *leases,
+                                                struct lido__lease_store *store,
+                                                struct lido__slot *at) {
+    struct lido__shelf *shelf = lido__gate_enter_unfenced(&store->gate);
+    size_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
+    if (__builtin_expect(count >= shelf->room, 0)) {
+        lido__gate_leave(&store->gate);
+        return LIDO__NOT_GIVEN;
     }
+    shelf->item[count] = at;
+    lido__store(&shelf->count, (uint32_t)count + 1, relaxed);
     lido__gate_leave(&store->gate);
-    return fits;
-}
-
-/* P2: after giving, a look whether somebody turned to the shared regime meanwhile. */
-static inline bool lido__lease_must_empty(struct lido__leases *leases,
-                                          struct lido__lease_store *store) {
-    lido__gate_light_fence(&store->gate);
-    return __builtin_expect(lido__load(&leases->keep, relaxed) == 0, 0);
+    lido__compiler_barrier();
+    return __builtin_expect(count >= lido__load(&leases->keep, relaxed), 0) ? LIDO__GIVEN_TOO_MUCH
+                                                                            : LIDO__GIVEN;
 }
 
 /* A counter that one thread writes and others sum. */
-static inline void lido__lease_count(_Atomic(uint64_t) *counter) {
-    lido__store(counter, lido__load(counter, relaxed) + 1, relaxed);
+static inline uint64_t lido__lease_count(_Atomic(uint64_t) *counter) {
+    uint64_t count = lido__load(counter, relaxed) + 1;
+    lido__store(counter, count, relaxed);
+    return count;
 }
 
 /* From a claim to a lease: who holds the slot from now on. */
-static inline void lido__lease_write(struct lido__slot *at, uint32_t slot, uint32_t thread_id,
-                                     const char *site, lido_lease *lease) {
+static inline void lido__lease_write(struct lido__slot *at, uint32_t thread_id, const char *site,
+                                     lido_lease *lease) {
     uint32_t turn = lido__load(&at->turn, relaxed) + 1; /* nobody else writes a claimed slot */
+    uint32_t tick = lido__load(&lido__tick, relaxed);
     lido__store(&at->site, site, relaxed);
     lido__store(&at->thread_id, thread_id, relaxed);
-    lido__store(&at->tick, lido__load(&lido__tick, relaxed), relaxed);
+    lido__store(&at->tick, tick, relaxed);
+    lease->object = lido__load(&at->object, relaxed);
+    lease->slot = at->number;
     /* Release: a reader of holders who sees the turn sees what was written before. */
     lido__store(&at->turn, turn, release);
-    *lease = (lido_lease){.object = lido__load(&at->object, relaxed), .slot = slot, .turn = turn};
+    lease->turn = turn;
 }
 
 /* The slot of a good lease, which becomes a claim of the caller; NULL: it is not held. Two threads
  * that release one lease in the same instant may both pass: see the header's promise. */
 static inline struct lido__slot *
 lido__lease_take_back(struct lido__leases *leases, const lido_lease *lease, uint32_t thread_id) {
-    uint32_t place = lease->slot + LIDO__LEASE_FIRST;
-    uint32_t bits = place < LIDO__LEASE_FIRST ? 31 : 31u - (uint32_t)__builtin_clz(place);
-    if (bits - 4 >= LIDO__LEASE_CHUNKS || !lido__load(&leases->chunk[bits - 4], relaxed))
-        return NULL;
-    struct lido__slot *at = lido__slot_at(leases, lease->slot);
+    struct lido__slot *at = lido__slot_find(leases, lease->slot);
     /* Relaxed: who holds the lease got it after these were written. */
-    if (lido__load(&at->turn, relaxed) != lease->turn || (lease->turn & 1) == 0 ||
+    if (!at || lido__load(&at->turn, relaxed) != lease->turn || (lease->turn & 1) == 0 ||
         lido__load(&at->object, relaxed) != lease->object)
         return NULL;
     lido__store(&at->thread_id, thread_id, relaxed);

@@ -11,6 +11,7 @@
 enum { TICK_NS = 1000000, SETTLE_NS = 1000000 };
 
 struct lido__shelf lido__shelf_empty;
+static struct lido__directory no_chunks;
 _Atomic(uint32_t) lido__tick;
 
 /* Relaxed: a tick that is a little old is what the header promises. */
@@ -25,6 +26,7 @@ void lido__leases_init(struct lido__leases *leases, uint64_t limit) {
     leases->limit = limit;
     leases->last_waiter = &leases->first_waiter;
     leases->bypass = 8;
+    lido__store(&leases->directory, &no_chunks, relaxed);
     lido__store(&leases->keep, 1, relaxed);
 }
 
@@ -37,8 +39,15 @@ void lido__leases_end(struct lido__leases *leases) {
     }
     lido__unlock(&lido__near_lock);
     (void)lido__near_find(leases->id, leases); /* frees this thread's own */
-    for (int i = 0; i < LIDO__LEASE_CHUNKS; i++)
-        lido__sys.free(lido__load(&leases->chunk[i], relaxed));
+    struct lido__directory *directory = lido__load(&leases->directory, relaxed);
+    uint32_t chunks = lido__load(&directory->chunk_count, relaxed);
+    for (uint32_t i = 0; i < chunks; i++)
+        lido__sys.free(directory->chunk[i]);
+    while (directory != &no_chunks) {
+        struct lido__directory *older = directory->older;
+        lido__sys.free(directory);
+        directory = older;
+    }
 }
 
 /* ---- Slots, with the lock held ----------------------------------------------------------- */
@@ -46,12 +55,12 @@ void lido__leases_end(struct lido__leases *leases) {
 static uint32_t pop(struct lido__leases *leases, uint32_t *list) {
     uint32_t slot = *list;
     if (slot != LIDO__NO_SLOT)
-        *list = lido__slot_at(leases, slot)->next;
+        *list = lido__load(&lido__slot_at(leases, slot)->tick, relaxed);
     return slot;
 }
 
 static void push(struct lido__leases *leases, uint32_t *list, uint32_t slot) {
-    lido__slot_at(leases, slot)->next = *list;
+    lido__store(&lido__slot_at(leases, slot)->tick, *list, relaxed);
     *list = slot;
 }
 
@@ -67,43 +76,85 @@ static uint32_t pop_idle(struct lido__leases *leases) {
     return slot;
 }
 
-/* Makes the chunk that holds this slot. Lets the lock go for the allocation. */
-static bool make_chunk(struct lido__leases *leases, uint32_t slot) {
-    uint32_t bits = 31u - (uint32_t)__builtin_clz(slot + LIDO__LEASE_FIRST);
-    size_t bytes = sizeof(struct lido__slot) << bits;
-    if (lido__load(&leases->chunk[bits - 4], relaxed)) /* written under this lock */
-        return true;
-    lido__unlock(&leases->lock);
-    struct lido__slot *made = lido__sys.alloc(bytes, 64);
-    if (made)
-        memset(made, 0, bytes);
-    lido__lock(&leases->lock);
-    if (made && !lido__load(&leases->chunk[bits - 4], relaxed)) {
-        /* Release: pairs with the acquire in lido__slot_at. */
-        lido__store(&leases->chunk[bits - 4], made, release);
-        return true;
-    }
-    if (made) {
-        lido__unlock(&leases->lock);
-        lido__sys.free(made);
-        lido__lock(&leases->lock);
-    }
-    return lido__load(&leases->chunk[bits - 4], relaxed) != NULL;
+/* The k-th slot that is used. Slots used one after another go to different threads, so they do not
+ * lie side by side in a cache line: within a chunk, even numbers come first. */
+static uint32_t number_of(uint32_t k) {
+    uint32_t half = LIDO__CHUNK_SLOTS / 2, at = k % LIDO__CHUNK_SLOTS;
+    return k - at + (at < half ? 2 * at : 2 * (at - half) + 1);
 }
 
-/* Sets *no_memory instead of returning a slot when its chunk cannot be had. */
+static struct lido__slot *new_chunk(uint32_t first) {
+    struct lido__slot *chunk = lido__sys.alloc(LIDO__CHUNK_SLOTS * sizeof *chunk, 64);
+    for (uint32_t i = 0; chunk && i < LIDO__CHUNK_SLOTS; i++) {
+        memset(&chunk[i], 0, sizeof chunk[i]);
+        chunk[i].number = first + i;
+        lido__store(&chunk[i].thread_id, LIDO__NO_THREAD, relaxed);
+    }
+    return chunk;
+}
+
+static struct lido__directory *new_directory(struct lido__directory *older) {
+    uint32_t count = lido__load(&older->chunk_count, relaxed);
+    uint32_t capacity = older->capacity ? older->capacity * 2 : 4;
+    struct lido__directory *larger = lido__sys.alloc(
+        sizeof *larger + capacity * sizeof larger->chunk[0], _Alignof(struct lido__directory));
+    if (!larger)
+        return NULL;
+    memset(larger, 0, sizeof *larger);
+    larger->older = older;
+    larger->capacity = capacity;
+    for (uint32_t i = 0; i < count; i++)
+        larger->chunk[i] = older->chunk[i];
+    lido__store(&larger->chunk_count, count, relaxed);
+    return larger;
+}
+
+/* With the lock held, but not over allocation: one more chunk behind `count` of them. False: no
+ * memory, or somebody else made it meanwhile. */
+static bool make_chunk(struct lido__leases *leases, uint32_t count) {
+    struct lido__directory *directory = lido__load(&leases->directory, relaxed);
+    lido__unlock(&leases->lock);
+    struct lido__slot *chunk = new_chunk(count * LIDO__CHUNK_SLOTS);
+    struct lido__directory *larger =
+        chunk && directory->capacity == count ? new_directory(directory) : NULL;
+    lido__lock(&leases->lock);
+    bool fits = chunk && lido__load(&leases->directory, relaxed) == directory &&
+                lido__load(&directory->chunk_count, relaxed) == count &&
+                (larger || directory->capacity > count);
+    if (fits) {
+        struct lido__directory *into = larger ? larger : directory;
+        into->chunk[count] = chunk;
+        /* Release, both: pair with the acquires in lido__slot_find. */
+        lido__store(&into->chunk_count, count + 1, release);
+        lido__store(&leases->directory, into, release);
+        return true;
+    }
+    lido__unlock(&leases->lock);
+    lido__sys.free(chunk);
+    lido__sys.free(larger);
+    lido__lock(&leases->lock);
+    return false;
+}
+
+static bool has_room(struct lido__leases *leases) {
+    struct lido__directory *directory = lido__load(&leases->directory, relaxed);
+    return leases->slot_count < lido__load(&directory->chunk_count, relaxed) * LIDO__CHUNK_SLOTS;
+}
+
+/* Sets *no_memory instead of returning a slot when there is no memory for its chunk. */
 static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
     while (leases->existing < leases->limit) {
         uint32_t slot = pop(leases, &leases->vacant);
-        uint32_t next = leases->slot_count;
-        if (slot == LIDO__NO_SLOT && !make_chunk(leases, next)) {
+        uint32_t before = leases->slot_count;
+        if (slot == LIDO__NO_SLOT && !has_room(leases)) {
+            if (make_chunk(leases, before / LIDO__CHUNK_SLOTS) || has_room(leases) ||
+                leases->vacant != LIDO__NO_SLOT)
+                continue;
             *no_memory = true;
             return LIDO__NO_SLOT;
         }
-        if (slot == LIDO__NO_SLOT && next != leases->slot_count)
-            continue; /* somebody else used it while the lock was away */
         if (slot == LIDO__NO_SLOT)
-            slot = leases->slot_count++;
+            slot = number_of(leases->slot_count++);
         leases->existing++;
         return slot;
     }
@@ -120,7 +171,7 @@ uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory) {
 static void empty_shelf(struct lido__leases *leases, struct lido__shelf *shelf) {
     uint32_t count = lido__load(&shelf->count, relaxed); /* the shelf is ours now */
     for (uint32_t i = 0; i < count; i++)
-        lido__lease_lay_idle(leases, shelf->item[i]);
+        lido__lease_lay_idle(leases, shelf->item[i]->number);
     lido__store(&shelf->count, 0, relaxed);
 }
 
@@ -138,6 +189,7 @@ void lido__lease_gather(struct lido__leases *leases) {
     for (store = leases->stores; store; store = store->next_of_pool)
         store->taken = lido__gate_take(&store->gate, &lido__shelf_empty);
     bool reached = lido__gate_barrier();
+    leases->is_fenced |= !reached;
     for (store = leases->stores; store; store = store->next_of_pool)
         if (store->taken &&
             lido__gate_settle(&store->gate, &lido__shelf_empty, store->taken, reached, SETTLE_NS))
@@ -145,8 +197,11 @@ void lido__lease_gather(struct lido__leases *leases) {
 }
 
 static uint32_t keep_count(const struct lido__leases *leases) {
-    uint64_t share = leases->limit / (2 * (leases->store_count ? leases->store_count : 1));
-    return share < 1 ? 1 : share > LIDO__SHELF_SLOTS ? LIDO__SHELF_SLOTS : (uint32_t)share;
+    if (leases->is_fenced)
+        return 0;
+    uint64_t share = leases->limit / 2 / (leases->store_count ? leases->store_count : 1);
+    uint64_t most = LIDO__SHELF_SLOTS - 1; /* one more shows that it is too much */
+    return share < 1 ? 1 : share > most ? (uint32_t)most : (uint32_t)share;
 }
 
 /* The number of threads or the limit changed: in the private regime any value is a right one. */
@@ -192,17 +247,9 @@ static void refill(struct lido__leases *leases, struct lido__lease_store *store)
     while (count < want) {
         uint32_t slot = pop_idle(leases);
         lido__lease_mark(leases, slot, store->thread_id);
-        store->shelf.item[count++] = slot;
+        store->shelf.item[count++] = lido__slot_at(leases, slot);
     }
     lido__store(&store->shelf.count, count, relaxed);
-}
-
-/* The most that were out at once, as far as slow calls see it. */
-static void note_peak(struct lido__leases *leases) {
-    uint64_t elsewhere = leases->idle_count + shelved(leases);
-    uint64_t live = leases->existing > elsewhere ? leases->existing - elsewhere : 0;
-    if (live > leases->count.live_peak)
-        leases->count.live_peak = live;
 }
 
 /* Something to claim without waiting. Turns to the shared regime before it builds beside shelves
@@ -223,7 +270,6 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
         grow_calm(leases);
         restore_shelf(leases, store);
         refill(leases, store);
-        note_peak(leases);
     }
     return slot;
 }
@@ -282,26 +328,27 @@ bool lido__lease_put(struct lido__leases *leases, uint32_t slot) {
         lido__unlock(&leases->lock);
         return false;
     }
-    /* A full shelf goes home by halves, so that a burst pays one lock for eight. */
-    if (lido__load(&leases->keep, relaxed) == 0)
-        empty_own(leases, store);
-    else if (store && lido__load(&store->gate.store, relaxed) == &store->shelf) {
-        uint32_t count = lido__load(&store->shelf.count, relaxed); /* own, under the lock */
-        for (; count > lido__load(&leases->keep, relaxed) / 2; count--)
-            lido__lease_lay_idle(leases, store->shelf.item[count - 1]);
-        lido__store(&store->shelf.count, count, relaxed);
-    } else
-        restore_shelf(leases, store);
+    restore_shelf(leases, store);
     lido__lease_lay_idle(leases, slot);
     lido__leases_unlock_and_wake(leases);
     return true;
 }
 
-/* P2: somebody turned to the shared regime while this thread gave to its shelf. */
+/* Moves what a shelf has beyond half of what it may keep to the idle set: all in the shared regime;
+ * in the private one, so that a burst pays one lock for half a shelf. */
+static void unload(struct lido__leases *leases, struct lido__lease_store *store) {
+    uint32_t keep = lido__load(&leases->keep, relaxed);
+    uint32_t count = lido__load(&store->shelf.count, relaxed); /* own, under the lock */
+    if (lido__load(&store->gate.store, relaxed) != &store->shelf)
+        return;
+    for (uint32_t left = keep > 1 ? keep / 2 : keep; count > left; count--)
+        lido__lease_lay_idle(leases, store->shelf.item[count - 1]->number);
+    lido__store(&store->shelf.count, count, relaxed);
+}
+
 void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store) {
     lido__lock(&leases->lock);
-    if (lido__load(&leases->keep, relaxed) == 0)
-        empty_own(leases, store);
+    unload(leases, store);
     lido__leases_unlock_and_wake(leases);
 }
 
@@ -355,14 +402,15 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     store->leases = leases;
     store->shelf.room = LIDO__SHELF_SLOTS;
     store->thread_id = (uint32_t)thread->id;
-    store->until_tick = 1;
     store->near.leave = leave;
-    lido__gate_init(&store->gate, &store->shelf);
+    lido__gate_init(&store->gate, &lido__shelf_empty);
     lido__lock(&lido__near_lock);
     lido__near_hang(leases->id, &store->near, leases);
     lido__lock(&leases->lock);
     link_store(leases, store);
+    leases->is_fenced |= lido__load(&store->gate.fenced, relaxed) != 0;
     adjust_keep(leases);
+    restore_shelf(leases, store);
     lido__unlock(&leases->lock);
     lido__unlock(&lido__near_lock);
     return store;
@@ -376,14 +424,12 @@ void lido__leases_collect(struct lido__leases *leases) {
     lido__unlock(&leases->lock);
 }
 
-struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
-    struct lido__lease_sums sums = {0};
-    lido__lock(&leases->lock);
-    sums.acquired = leases->count.acquired;
-    sums.released = leases->count.released;
+/* With the lock held: what is out now. Released is read first, so that live is never below the
+ * truth by what ran between the two. Relaxed: exact at rest. */
+static struct lido__lease_sums sum_up(struct lido__leases *leases) {
+    struct lido__lease_sums sums = {.acquired = leases->count.acquired,
+                                    .released = leases->count.released};
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
-        /* Relaxed: exact at rest. Released is read first, so that live is never below the truth
-         * by what ran between the two. */
         sums.released += lido__load(&store->released, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
@@ -392,6 +438,20 @@ struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     if (sums.live > leases->count.live_peak)
         leases->count.live_peak = sums.live;
+    return sums;
+}
+
+/* After a slow hand-out. While as many were out as exist, there is nothing new to see. */
+void lido__lease_note_peak(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    if (leases->existing > leases->count.live_peak)
+        (void)sum_up(leases);
+    lido__unlock(&leases->lock);
+}
+
+struct lido__lease_sums lido__lease_sum(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    struct lido__lease_sums sums = sum_up(leases);
     lido__unlock(&leases->lock);
     return sums;
 }
@@ -408,21 +468,22 @@ static bool is_ours(struct lido__slot *at, uint32_t parent) {
 
 /* What is in a list is free, whoever had it last. */
 static void mark_list(struct lido__leases *leases, uint32_t slot) {
-    for (; slot != LIDO__NO_SLOT; slot = lido__slot_at(leases, slot)->next)
+    while (slot != LIDO__NO_SLOT) {
         lido__lease_mark(leases, slot, LIDO__NO_THREAD);
+        slot = lido__load(&lido__slot_at(leases, slot)->tick, relaxed);
+    }
 }
 
 static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, uint32_t parent) {
     uint32_t count = lido__load(&shelf->count, relaxed);
     for (uint32_t i = 0; i < count && i < LIDO__SHELF_SLOTS; i++) {
-        uint32_t slot = shelf->item[i];
-        struct lido__slot *at = slot < leases->slot_count ? lido__slot_at(leases, slot) : NULL;
+        struct lido__slot *at = shelf->item[i]; /* a slot, if perhaps an older one, or NULL */
         if (!at || is_ours(at, parent) || !lido__load(&at->object, relaxed) ||
             (lido__load(&at->turn, relaxed) & 1) ||
             lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
             continue;
-        lido__lease_mark(leases, slot, LIDO__NO_THREAD);
-        lido__lease_lay_idle(leases, slot);
+        lido__store(&at->thread_id, LIDO__NO_THREAD, relaxed);
+        lido__lease_lay_idle(leases, at->number);
     }
     lido__store(&shelf->count, 0, relaxed);
 }
@@ -466,7 +527,7 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
         else if (lido__gate_adopt(&store->gate, &lido__shelf_empty) != &lido__shelf_empty)
             adopt_shelf(leases, &store->shelf, parent);
     }
-    for (uint32_t slot = 0; slot < leases->slot_count; slot++) {
+    for (uint32_t slot = 0; slot < lido__slot_bound(leases); slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
         if (lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
             continue;

@@ -28,6 +28,9 @@
  * Either the giver sees keep == 0, or what he gave is seen. So nobody sleeps beside a free slot,
  * but for a shelf whose owner could not be reached in time: its owner empties it when he comes to.
  *
+ * Without membarrier there is no private regime: a fence on every call would cost what the lock
+ * does.
+ *
  * Overtaking. A slot that comes back lies idle and the oldest waiter is woken; who comes along may
  * take it first. When a waiter was passed `bypass` times, slots
  * are handed to it directly; bypass 0 is strict order: a context switch for each hand-over.
@@ -42,11 +45,7 @@
 #include "base/mutex.h"
 #include "base/thread.h"
 
-enum {
-    LIDO__SHELF_SLOTS = 16,
-    LIDO__LEASE_CHUNKS = 17, /* of 16, 32, 64 ... slots: 2,097,136 in all */
-    LIDO__LEASE_FIRST = 16
-};
+enum { LIDO__SHELF_SLOTS = 16, LIDO__CHUNK_SLOTS = 16 };
 #define LIDO__NO_SLOT   UINT32_MAX
 #define LIDO__NO_THREAD UINT32_MAX
 
@@ -55,16 +54,25 @@ struct lido__slot {
     _Atomic(void *) object;      /* NULL: none */
     _Atomic(const char *) site;  /* who acquired it last: line, */
     _Atomic(uint32_t) thread_id; /* thread (that holds, claims or shelves it), */
-    _Atomic(uint32_t) tick;      /* and when, in ticks of lido__tick */
+    _Atomic(uint32_t) tick;      /* and when, in ticks of lido__tick; in a list: the next slot */
     _Atomic(uint32_t) turn;
-    uint32_t next; /* in the vacant or idle list; the lock's */
+    uint32_t number; /* its own */
+};
+
+/* Where the slots are: chunks of 16, which never move. The directory is replaced by a larger one
+ * when it is full; old ones live as long as the pool, since a fast path may be reading them. */
+struct lido__directory {
+    struct lido__directory *older;
+    uint32_t capacity;
+    _Atomic(uint32_t) chunk_count;
+    struct lido__slot *chunk[];
 };
 
 /* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it. */
 struct lido__shelf {
     _Atomic(uint32_t) count;
     uint32_t room; /* LIDO__SHELF_SLOTS; 0 in the sentinel, which takes and gives nothing */
-    uint32_t item[LIDO__SHELF_SLOTS];
+    struct lido__slot *item[LIDO__SHELF_SLOTS];
 };
 
 extern struct lido__shelf lido__shelf_empty;
@@ -79,7 +87,6 @@ struct lido__lease_store {
     _Atomic(uint64_t) acquired;
     _Atomic(uint64_t) released;
     uint32_t thread_id;
-    uint32_t until_tick; /* acquires until the clock is looked at */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
 };
 
@@ -101,24 +108,25 @@ struct lido__lease_counts {
 };
 
 struct lido__leases {
-    /* Read by every call, written when the regime or the number of threads changes. */
+    /* Read by every call; keep is written when the regime or the number of threads changes. */
+    _Atomic(struct lido__directory *) directory;
+    uint64_t id;            /* of the resource: chooses the chain of lido__near */
     _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
-    _Atomic(struct lido__slot *) chunk[LIDO__LEASE_CHUNKS];
-    uint64_t id; /* of the resource: chooses the chain of lido__near */
 
     _Alignas(64) lido__mutex lock; /* guards what follows */
-    uint32_t slot_count;           /* slots ever used */
-    uint32_t vacant, idle;         /* lists */
-    uint64_t idle_count, existing, limit;
     struct lido__waiter *first_waiter, **last_waiter;
-    uint64_t waiting, waiter_limit;
-    uint32_t bypass; /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
-    bool is_closed;
-    uint32_t calm_calls; /* calls of the shared regime since somebody waited */
-    uint32_t store_count;
     struct lido__lease_store *stores;
-    _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
+    uint64_t idle_count, existing, limit;
+    uint64_t waiting, waiter_limit;
     struct lido__lease_counts count;
+    uint32_t slot_count;   /* slots ever used; the k-th is not number k: see number_of */
+    uint32_t vacant, idle; /* lists */
+    uint32_t bypass;       /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
+    uint32_t calm_calls;   /* calls of the shared regime since somebody waited */
+    uint32_t store_count;
+    _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
+    bool is_closed;
+    bool is_fenced; /* no membarrier: no shelves, the shared regime for good */
 };
 
 /* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
@@ -164,6 +172,9 @@ void lido__leases_unlock_and_wake(struct lido__leases *leases);
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
 
+/* After a slow hand-out: were more out than ever? */
+void lido__lease_note_peak(struct lido__leases *leases);
+
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
     uint64_t acquired, released, live, idle;
@@ -176,7 +187,7 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id);
 /* This thread's store, made if need be; NULL: no memory for one, and every call takes the lock. */
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
 
-/* The slow end of lido__lease_must_empty. */
+/* The slow end of lido__lease_give: what is too much for the shelf goes to all. */
 void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);
 
 #endif

@@ -34,7 +34,7 @@ static bool read_holder(struct lido_object_pool *pool, uint32_t slot, struct hol
 
 static uint32_t count_slots(struct lido_object_pool *pool) {
     lido__lock(&pool->leases.lock);
-    uint32_t count = pool->leases.slot_count;
+    uint32_t count = lido__slot_bound(&pool->leases);
     lido__unlock(&pool->leases.lock);
     return count;
 }
@@ -111,10 +111,11 @@ bool lido_object_pool_next_holder(const lido_object_pool *constant, uint64_t fir
 }
 
 static uint64_t overhead(const struct lido_object_pool *pool) {
-    uint64_t bytes = sizeof *pool + pool->leases.store_count * sizeof(struct lido__lease_store);
-    for (uint32_t i = 0; i < LIDO__LEASE_CHUNKS; i++)
-        if (lido__load(&pool->leases.chunk[i], relaxed)) /* written under the lock, held here */
-            bytes += (uint64_t)LIDO__LEASE_FIRST * sizeof(struct lido__slot) << i;
+    uint64_t bytes = sizeof *pool + pool->leases.store_count * sizeof(struct lido__lease_store) +
+                     lido__slot_bound(&pool->leases) * sizeof(struct lido__slot);
+    for (const struct lido__directory *directory = lido__load(&pool->leases.directory, relaxed);
+         directory; directory = directory->older)
+        bytes += sizeof *directory + directory->capacity * sizeof directory->chunk[0];
     return bytes;
 }
 

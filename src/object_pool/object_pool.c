@@ -212,15 +212,15 @@ static lido_status fail_no_memory(const struct lido_object_pool *pool) {
 }
 
 /* Gives a claimed slot back: to this thread's shelf, or to all. */
-static inline void give(struct lido_object_pool *pool, struct lido__lease_store *store,
-                        uint32_t slot) {
+static void give(struct lido_object_pool *pool, struct lido__lease_store *store,
+                 struct lido__slot *at) {
     struct lido__leases *leases = &pool->leases;
-    if (__builtin_expect(store && lido__lease_give(leases, store, slot), 1)) {
-        if (lido__lease_must_empty(leases, store))
-            lido__lease_empty_own(leases, store);
-    } else if (!lido__lease_put(leases, slot)) {
-        end_object(pool, slot);
-        lido__lease_vacate(leases, slot);
+    enum lido__given given = store ? lido__lease_give(leases, store, at) : LIDO__NOT_GIVEN;
+    if (given == LIDO__GIVEN_TOO_MUCH)
+        lido__lease_empty_own(leases, store);
+    else if (given == LIDO__NOT_GIVEN && !lido__lease_put(leases, at->number)) {
+        end_object(pool, at->number);
+        lido__lease_vacate(leases, at->number);
     }
 }
 
@@ -238,7 +238,7 @@ lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
         status = build(pool, slot);
         if (status != LIDO_OK)
             return status;
-        give(pool, NULL, slot);
+        give(pool, NULL, lido__slot_at(&pool->leases, slot));
     }
     if (status == LIDO_ERR_CLOSED)
         return fail_closed(pool);
@@ -269,11 +269,12 @@ static lido_status hand_out(struct lido_object_pool *pool, uint32_t slot, lido_l
     lido_status status = ready(pool, &slot);
     if (status != LIDO_OK)
         return status;
-    lido__lease_write(lido__slot_at(leases, slot), slot, (uint32_t)lido__thread_id(), site, lease);
+    lido__lease_write(lido__slot_at(leases, slot), (uint32_t)lido__thread_id(), site, lease);
     if (store)
-        lido__lease_count(&store->acquired);
+        (void)lido__lease_count(&store->acquired);
     else
         count_one(pool, &leases->count.acquired);
+    lido__lease_note_peak(leases);
     return LIDO_OK;
 }
 
@@ -303,29 +304,18 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
     return hand_out(pool, slot, lease, site);
 }
 
-/* From this thread's shelf, if an object lies there and needs no validation. */
-static inline bool acquire_fast(struct lido_object_pool *pool, lido_lease *lease,
-                                const char *site) {
-    struct lido__leases *leases = &pool->leases;
-    struct lido__lease_store *store = lido__lease_store_of(leases);
-    if (!store || pool->options.validate)
-        return false;
-    uint32_t slot = lido__lease_take(store);
-    if (__builtin_expect(slot == LIDO__NO_SLOT, 0))
-        return false;
-    if (__builtin_expect(--store->until_tick == 0, 0)) {
-        store->until_tick = ACQUIRES_PER_TICK;
-        lido__tick_advance();
-    }
-    lido__lease_write(lido__slot_at(leases, slot), slot, store->thread_id, site, lease);
-    lido__lease_count(&store->acquired);
-    return true;
+/* Once in a while an acquire looks at the clock. */
+static __attribute__((noinline)) lido_status hand_out_ticking(struct lido__lease_store *store,
+                                                              struct lido__slot *at,
+                                                              lido_lease *lease, const char *site) {
+    lido__tick_advance();
+    lido__lease_write(at, store->thread_id, site, lease);
+    return LIDO_OK;
 }
 
-lido_status lido_object_pool_acquire_at(lido_object_pool *pool, uint64_t timeout_ns,
-                                        lido_lease *lease, const char *site) {
-    if (__builtin_expect(acquire_fast(pool, lease, site), 1))
-        return LIDO_OK;
+static __attribute__((noinline)) lido_status acquire_for(struct lido_object_pool *pool,
+                                                         uint64_t timeout_ns, lido_lease *lease,
+                                                         const char *site) {
     return acquire_slowly(pool,
                           (struct lido__patience){.timeout_ns = timeout_ns,
                                                   .deadline_ns = LIDO_FOREVER,
@@ -333,10 +323,9 @@ lido_status lido_object_pool_acquire_at(lido_object_pool *pool, uint64_t timeout
                           lease, site);
 }
 
-lido_status lido_object_pool_acquire_until_at(lido_object_pool *pool, uint64_t deadline_ns,
-                                              lido_lease *lease, const char *site) {
-    if (acquire_fast(pool, lease, site))
-        return LIDO_OK;
+static __attribute__((noinline)) lido_status acquire_until(struct lido_object_pool *pool,
+                                                           uint64_t deadline_ns, lido_lease *lease,
+                                                           const char *site) {
     return acquire_slowly(pool,
                           (struct lido__patience){.timeout_ns = LIDO_FOREVER,
                                                   .deadline_ns = deadline_ns,
@@ -344,12 +333,44 @@ lido_status lido_object_pool_acquire_until_at(lido_object_pool *pool, uint64_t d
                           lease, site);
 }
 
-lido_status lido_object_pool_try_acquire_at(lido_object_pool *pool, lido_lease *lease,
-                                            const char *site) {
-    if (acquire_fast(pool, lease, site))
-        return LIDO_OK;
+static __attribute__((noinline)) lido_status
+acquire_now(struct lido_object_pool *pool, uint64_t unused, lido_lease *lease, const char *site) {
+    (void)unused;
     return acquire_slowly(
         pool, (struct lido__patience){.timeout_ns = LIDO_FOREVER, .may_wait = false}, lease, site);
+}
+
+/* From this thread's shelf, if an object lies there and needs no validation; else `slowly`, to
+ * which the call goes on as it is. */
+static inline __attribute__((always_inline)) lido_status acquire_from_shelf(
+    struct lido_object_pool *pool, uint64_t time_ns, lido_lease *lease, const char *site,
+    lido_status (*slowly)(struct lido_object_pool *, uint64_t, lido_lease *, const char *)) {
+    struct lido__lease_store *store = lido__lease_store_near(&pool->leases);
+    struct lido__slot *at;
+    if (__builtin_expect(!lido__lease_is_of(store, &pool->leases) || pool->options.validate, 0))
+        return slowly(pool, time_ns, lease, site);
+    at = lido__lease_take(store);
+    if (__builtin_expect(!at, 0))
+        return slowly(pool, time_ns, lease, site);
+    if (__builtin_expect(lido__lease_count(&store->acquired) % ACQUIRES_PER_TICK == 0, 0))
+        return hand_out_ticking(store, at, lease, site);
+    lido__lease_write(at, store->thread_id, site, lease);
+    return LIDO_OK;
+}
+
+lido_status lido_object_pool_acquire_at(lido_object_pool *pool, uint64_t timeout_ns,
+                                        lido_lease *lease, const char *site) {
+    return acquire_from_shelf(pool, timeout_ns, lease, site, acquire_for);
+}
+
+lido_status lido_object_pool_acquire_until_at(lido_object_pool *pool, uint64_t deadline_ns,
+                                              lido_lease *lease, const char *site) {
+    return acquire_from_shelf(pool, deadline_ns, lease, site, acquire_until);
+}
+
+lido_status lido_object_pool_try_acquire_at(lido_object_pool *pool, lido_lease *lease,
+                                            const char *site) {
+    return acquire_from_shelf(pool, 0, lease, site, acquire_now);
 }
 
 /* ---- Release ---------------------------------------------------------------------------- */
@@ -361,10 +382,9 @@ static __attribute__((noinline)) lido_status refuse(struct lido_object_pool *poo
     const char *holder = "nobody";
     lido__lock(&leases->lock);
     leases->count.refused_release++;
-    bool is_known = lease->slot < leases->slot_count;
     lido__unlock(&leases->lock);
-    if (is_known) {
-        struct lido__slot *at = lido__slot_at(leases, lease->slot);
+    struct lido__slot *at = lido__slot_find(leases, lease->slot);
+    if (at) {
         uint32_t turn = lido__load(&at->turn, acquire); /* pairs with lido__lease_write */
         if (lease->turn != 0 && lease->turn <= turn)
             why = turn & 1 && turn != lease->turn ? "stale: its object is out again"
@@ -384,7 +404,7 @@ static __attribute__((noinline)) lido_status refuse(struct lido_object_pool *poo
 
 static void count_back(struct lido_object_pool *pool, struct lido__lease_store *store) {
     if (__builtin_expect(store != NULL, 1))
-        lido__lease_count(&store->released);
+        (void)lido__lease_count(&store->released);
     else
         count_one(pool, &pool->leases.count.released);
 }
@@ -393,24 +413,56 @@ static uint32_t own_id(const struct lido__lease_store *store) {
     return store ? store->thread_id : (uint32_t)lido__thread_id();
 }
 
-lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *lease,
-                                        const char *site) {
+/* Everything but a release to this thread's own shelf without a reset. */
+static __attribute__((noinline)) lido_status release_slowly(struct lido_object_pool *pool,
+                                                            lido_lease *lease, const char *site) {
     struct lido__lease_store *store = lido__lease_store_of(&pool->leases);
     void *object = lease->object;
     if (!object)
         return LIDO_OK;
-    if (__builtin_expect(!lido__lease_take_back(&pool->leases, lease, own_id(store)), 0))
+    struct lido__slot *at = lido__lease_take_back(&pool->leases, lease, own_id(store));
+    if (!at)
         return refuse(pool, lease, site);
     lease->object = NULL;
     count_back(pool, store);
-    if (pool->options.reset && call(pool, RESET, lease->slot, &object) != 0) {
+    if (pool->options.reset && call(pool, RESET, at->number, &object) != 0) {
         count_one(pool, &pool->count.reset_failed);
-        end_object(pool, lease->slot);
-        lido__lease_vacate(&pool->leases, lease->slot);
+        end_object(pool, at->number);
+        lido__lease_vacate(&pool->leases, at->number);
         return LIDO_OK;
     }
-    give(pool, store, lease->slot);
+    give(pool, store, at);
     return LIDO_OK;
+}
+
+/* Where the shelf had no room. */
+static __attribute__((noinline)) lido_status give_slowly(struct lido_object_pool *pool,
+                                                         struct lido__slot *at) {
+    give(pool, NULL, at);
+    return LIDO_OK;
+}
+
+static __attribute__((noinline)) lido_status empty_own(struct lido_object_pool *pool,
+                                                       struct lido__lease_store *store) {
+    lido__lease_empty_own(&pool->leases, store);
+    return LIDO_OK;
+}
+
+lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *lease,
+                                        const char *site) {
+    struct lido__lease_store *store = lido__lease_store_near(&pool->leases);
+    if (__builtin_expect(
+            !lido__lease_is_of(store, &pool->leases) || !lease->object || pool->options.reset, 0))
+        return release_slowly(pool, lease, site);
+    struct lido__slot *at = lido__lease_take_back(&pool->leases, lease, store->thread_id);
+    if (__builtin_expect(!at, 0))
+        return refuse(pool, lease, site);
+    lease->object = NULL;
+    (void)lido__lease_count(&store->released);
+    enum lido__given given = lido__lease_give(&pool->leases, store, at);
+    if (__builtin_expect(given == LIDO__GIVEN, 1))
+        return LIDO_OK;
+    return given == LIDO__NOT_GIVEN ? give_slowly(pool, at) : empty_own(pool, store);
 }
 
 lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *lease,

@@ -59,7 +59,7 @@ class Validate(unittest.TestCase):
     def test_json_has_its_schema(self):
         r = self.report
         self.assertEqual(set(r), {"lido", "started", "wall_s", "machine", "passed", "failed", "not_measured", "rows"})
-        self.assertEqual(set(r["machine"]), {"cores", "system", "page_bytes", "address_sanitizer"})
+        self.assertEqual(set(r["machine"]), {"cores", "system", "page_bytes", "sanitizer"})
         self.assertRegex(r["started"], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$")
         for row in r["rows"]:
             self.assertEqual(set(row), {"id", "requirement", "what", "target", "measured", "verdict", "reason",
@@ -81,7 +81,7 @@ class Validate(unittest.TestCase):
         self.assertEqual({name: self.rows[name]["verdict"] for name in HOLD}, dict.fromkeys(HOLD, "pass"))
 
     def test_rows_are_measured(self):
-        absent = {"A2-peers", "A8-merge"} | ({"A7-matrix", "A7-particles"} if self.report["machine"]["address_sanitizer"] else set())
+        absent = {"A2-peers", "A8-merge"} | ({"A7-matrix", "A7-particles"} if self.report["machine"]["sanitizer"] else set())
         self.assertEqual({name for name, row in self.rows.items() if row["verdict"] == "not measured"}, absent)
 
     def spoil(self, names):
@@ -134,8 +134,8 @@ class Validate(unittest.TestCase):
             self.assertIn(f"`{name}`", page)
 
     def test_lack_of_memory_fails_the_row_and_not_the_command(self):
-        if self.report["machine"]["address_sanitizer"]:
-            self.skipTest("AddressSanitizer needs terabytes of address space")
+        if self.report["machine"]["sanitizer"]:
+            self.skipTest("a sanitizer needs terabytes of address space")
         done = subprocess.run(["sh", "-c", 'ulimit -v 60000; exec "$0" validate --only A1-gives-back', COMMAND],
                               capture_output=True, text=True, timeout=100, check=False)
         self.assertEqual(done.returncode, 1, done.stdout + done.stderr)

@@ -15,9 +15,9 @@ static lido_block_pool *pool;
 static uint64_t *passed; /* a block on its way from one thread to another */
 static _Atomic(uint32_t) is_passed;
 
-static void setup_limited(uint64_t limit, uint64_t warm) {
+static void setup_with(enum explore_barrier barrier, uint64_t limit, uint64_t warm) {
     uint64_t *blocks[HOLD];
-    explore_sys_begin(EXPLORE_BARRIER_WORKS);
+    explore_sys_begin(barrier);
     explore_thread_local(&lido__thread_self, sizeof lido__thread_self);
     passed = NULL;
     lido__store(&is_passed, 0, relaxed);
@@ -34,11 +34,19 @@ static void setup_limited(uint64_t limit, uint64_t warm) {
 }
 
 static void setup(void) {
-    setup_limited(0, 1);
+    setup_with(EXPLORE_BARRIER_WORKS, 0, 1);
+}
+
+static void setup_fenced(void) {
+    setup_with(EXPLORE_BARRIER_NEVER, 0, 1);
+}
+
+static void setup_goes_away(void) {
+    setup_with(EXPLORE_BARRIER_GOES_AWAY, 0, 1);
 }
 
 static void setup_limit(void) {
-    setup_limited(LIMIT, 0);
+    setup_with(EXPLORE_BARRIER_WORKS, LIMIT, 0);
 }
 
 static uint64_t *get(void) {
@@ -122,14 +130,28 @@ static void trim(void) {
 const struct explore_kernel explore_block_pool_kernels[] = {
     {.name = "pool_trim",
      .claim = "a trim takes no block from who holds it, and loses none",
-     .preemptions = 2,
+     .preemptions = 1,
      .stale = 1,
      .setup = setup,
      .threads = {{"user", use_one}, {"trimmer", trim}},
      .finish = finish},
+    {.name = "pool_fenced",
+     .claim = "the same without membarrier",
+     .preemptions = 1,
+     .stale = 1,
+     .setup = setup_fenced,
+     .threads = {{"user", use_one}, {"trimmer", trim}},
+     .finish = finish},
+    {.name = "pool_goes_away",
+     .claim = "the same when membarrier goes away meanwhile",
+     .preemptions = 1,
+     .stale = 1,
+     .setup = setup_goes_away,
+     .threads = {{"user", use_many}, {"trimmer", trim}},
+     .finish = finish},
     {.name = "pool_end",
      .claim = "a thread that ends gives its blocks back, also while it is visited",
-     .preemptions = 2,
+     .preemptions = 1,
      .stale = 1,
      .setup = setup,
      .threads = {{"user", use_and_end}, {"trimmer", trim}},
@@ -143,14 +165,14 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .finish = finish},
     {.name = "pool_exchange",
      .claim = "magazines that change hands through the depot lose no block and double none",
-     .preemptions = 2,
+     .preemptions = 1,
      .stale = 0,
      .setup = setup,
      .threads = {{"user", use_many}, {"user 2", use_many}},
      .finish = finish},
     {.name = "pool_limit",
      .claim = "a free block in another thread's store is found before anybody is refused",
-     .preemptions = 2,
+     .preemptions = 1,
      .stale = 1,
      .setup = setup_limit,
      .threads = {{"idler", use_one_and_say_so}, {"user", use_all}},

@@ -147,6 +147,14 @@ static bool get(void) {
     return found;
 }
 
+/* The same for an owner who knows that its gate is not fenced. */
+static void get_unfenced(void) {
+    struct magazine *magazine = lido__gate_enter_unfenced(&gate);
+    if (magazine->count > 0)
+        own(magazine->items[--magazine->count]);
+    lido__gate_leave(&gate);
+}
+
 static void hand_in(struct magazine *magazine) {
     lido__lock(&lock);
     put_in_depot(magazine);
@@ -156,6 +164,12 @@ static void hand_in(struct magazine *magazine) {
 static void owner_gets(void) {
     (void)get();
     (void)get();
+    hand_in(&second);
+}
+
+static void owner_gets_unfenced(void) {
+    get_unfenced();
+    get_unfenced();
     hand_in(&second);
 }
 
@@ -350,6 +364,9 @@ const struct explore_kernel explore_gate_kernels[] = {
             setup),
      .threads = {{"owner", owner_gets}, {"visitor", visitor_succeeds}}, .finish = finish,
      .mutants = {LEAVES_EARLY, LOCKS_INSIDE}},
+    {KERNEL("unfenced", "an owner who knows that its gate is not fenced need not look", 4, 2, 0,
+            setup),
+     .threads = {{"owner", owner_gets_unfenced}, {"visitor", visitor_returns}}, .finish = finish},
     {KERNEL("return", "the owner sees what a visitor did to a store that came back", 3, 2, 0,
             setup),
      .threads = {{"owner", owner_swaps}, {"visitor", visitor_returns}}, .finish = finish},

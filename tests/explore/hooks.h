@@ -6,6 +6,9 @@
 
 #include "explore_site.h"
 
+/* An operation within the argument of another has its own site in its own block. */
+#pragma GCC diagnostic ignored "-Wshadow"
+
 #define EXPLORE_SITE(kind_, object_, order_, failure_)                                             \
     static struct explore_site site_ = {.file = __FILE__,                                          \
                                         .line = __LINE__,                                          \

@@ -71,9 +71,6 @@ void validate_matrix(struct row *row);
 void validate_particles(struct row *row);
 void validate_simulation(struct row *row);
 
-/* Whether AddressSanitizer stands in the place of the system's malloc. */
-bool validate_under_asan(void);
-
 /* ---- For the rows ------------------------------------------------------------------------- */
 
 /* Ends a row: what was measured, and whether it meets the target. */
@@ -108,7 +105,7 @@ void row_end_pool(lido_block_pool *pool);
 struct machine {
     char system[200]; /* kernel and its release */
     long cores, page_bytes;
-    bool address_sanitizer; /* stands in the place of the system's malloc */
+    const char *sanitizer; /* NULL: none */
 };
 
 struct report {

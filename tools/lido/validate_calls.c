@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { rounds = 5, many = 100000, kept = 10000 };
@@ -80,39 +81,60 @@ static void touch(void **blocks, uint64_t count, size_t bytes) {
         memset(blocks[i], 1, bytes);
 }
 
+/* How often the system took the processor away from this thread. */
+static long preemptions(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_THREAD, &usage);
+    return usage.ru_nivcsw;
+}
+
+struct watch {
+    uint64_t then_ns, longest_ns;
+    long preempted;
+};
+
+static void watch_start(struct watch *watch) {
+    watch->preempted = preemptions();
+    watch->then_ns = lido_now_ns();
+}
+
+/* A call during which the system preferred another thread says nothing about the pool. */
+static void watch_end(struct watch *watch) {
+    uint64_t took_ns = lido_now_ns() - watch->then_ns;
+    if (took_ns > watch->longest_ns && preemptions() == watch->preempted)
+        watch->longest_ns = took_ns;
+}
+
 /* The longest call of this thread while 90,000 blocks come back and another thread coalesces them;
  * 0: the row has failed. */
 static uint64_t longest_call(struct row *row, lido_block_pool *pool, void **blocks) {
     struct trimmer trimmer = {.pool = pool};
+    struct watch watch = {.longest_ns = 0};
     pthread_t thread;
-    uint64_t longest = 0, calls = 0, then, now;
     pthread_mutex_init(&trimmer.lock, NULL);
     touch(blocks, many, 64);
-    then = lido_now_ns();
-    for (uint64_t i = kept; i < many; i++, then = now) {
+    for (uint64_t i = kept; i < many; i++) {
+        watch_start(&watch);
         (void)lido_block_pool_release(pool, blocks[i]);
-        now = lido_now_ns();
-        longest = now - then > longest ? now - then : longest;
+        watch_end(&watch);
     }
     if (pthread_create(&thread, NULL, trim, &trimmer) != 0) {
         row_not_measured(row, "no second thread to be had");
         return 0;
     }
-    while (!is_done(&trimmer) || calls == 0) {
-        then = lido_now_ns();
-        if (row->broken && calls == 0)
+    for (int calls = 0; calls < 20 || !is_done(&trimmer); calls++) {
+        watch_start(&watch);
+        if (row->broken)
             doze(2000000);
         void *block = lido_block_pool_acquire(pool);
-        now = lido_now_ns();
-        longest = now - then > longest ? now - then : longest;
+        watch_end(&watch);
+        watch_start(&watch);
         (void)lido_block_pool_release(pool, block);
-        then = lido_now_ns();
-        longest = then - now > longest ? then - now : longest;
-        calls++;
+        watch_end(&watch);
     }
     pthread_join(thread, NULL);
     pthread_mutex_destroy(&trimmer.lock);
-    return longest;
+    return watch.longest_ns;
 }
 
 void validate_pause(struct row *row) {

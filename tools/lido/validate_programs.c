@@ -2,6 +2,7 @@
  * Rows that run real programs: the swarm workload and the simulation among the examples. */
 #include "validate.h"
 
+#include "swarm/measure.h"
 #include "swarm/optimise.h"
 
 #include <errno.h>
@@ -95,8 +96,9 @@ enum { rounds = 5 };
 static bool ratios(struct row *row, struct swarm_options above, enum swarm_variant over,
                    struct swarm_options below, enum swarm_variant under, double ratio[rounds]) {
     struct swarm_run a, b;
-    if (validate_under_asan()) {
-        row_not_measured(row, "AddressSanitizer stands in the place of the system's malloc");
+    if (measure_sanitizer() != NULL) {
+        row_not_measured(row, "a sanitizer (%s) stands in the place of the system's malloc",
+                         measure_sanitizer());
         return false;
     }
     setenv("LIDO_BLOCK_POOL_MODE", "slabs", 1);

@@ -55,15 +55,14 @@ bool report_write_json(const struct report *report, const char *path) {
     json_t *rows = json_array();
     for (size_t i = 0; i < report->count; i++)
         json_array_append_new(rows, row_json(report->entries[i], &report->rows[i]));
-    json_t *root =
-        json_pack("{s:s, s:s, s:f, s:{s:I, s:s, s:I, s:b}, s:I, s:I, s:I, s:o}", "lido",
-                  lido_version(), "started", report->started, "wall_s", report->wall_s, "machine",
-                  "cores", (json_int_t)report->machine.cores, "system", report->machine.system,
-                  "page_bytes", (json_int_t)report->machine.page_bytes, "address_sanitizer",
-                  (int)report->machine.address_sanitizer, "passed",
-                  (json_int_t)report_count(report, VERDICT_PASS), "failed",
-                  (json_int_t)report_count(report, VERDICT_FAIL), "not_measured",
-                  (json_int_t)report_count(report, VERDICT_NOT_MEASURED), "rows", rows);
+    json_t *root = json_pack(
+        "{s:s, s:s, s:f, s:{s:I, s:s, s:I, s:s?}, s:I, s:I, s:I, s:o}", "lido", lido_version(),
+        "started", report->started, "wall_s", report->wall_s, "machine", "cores",
+        (json_int_t)report->machine.cores, "system", report->machine.system, "page_bytes",
+        (json_int_t)report->machine.page_bytes, "sanitizer", report->machine.sanitizer, "passed",
+        (json_int_t)report_count(report, VERDICT_PASS), "failed",
+        (json_int_t)report_count(report, VERDICT_FAIL), "not_measured",
+        (json_int_t)report_count(report, VERDICT_NOT_MEASURED), "rows", rows);
     bool done = root != NULL && json_dump_file(root, path, JSON_INDENT(2)) == 0;
     json_decref(root);
     return done;

@@ -42,12 +42,6 @@ void row_not_measured(struct row *row, const char *format, ...) {
     row->verdict = VERDICT_NOT_MEASURED;
 }
 
-extern void __asan_init(void) __attribute__((weak));
-
-bool validate_under_asan(void) {
-    return __asan_init != NULL;
-}
-
 lido_block_pool *row_make_pool(struct row *row, const lido_block_pool_options *options) {
     lido_block_pool *pool = NULL;
     if (lido_block_pool_create(options, &pool) != LIDO_OK)

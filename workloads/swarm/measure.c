@@ -16,6 +16,15 @@
 #include <time.h>
 #include <unistd.h>
 
+extern void __asan_init(void) __attribute__((weak));
+extern void __tsan_init(void) __attribute__((weak));
+
+const char *measure_sanitizer(void) {
+    if (__asan_init != NULL)
+        return "address";
+    return __tsan_init != NULL ? "thread" : NULL;
+}
+
 double measure_cpu_s(void) {
     struct timespec t;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);

@@ -16,6 +16,10 @@ struct measure measure_now(void);
 
 double measure_cpu_s(void);
 
+/* "address" or "thread" when such a sanitizer stands in the place of the system's malloc and adds
+ * memory of its own to that of the program; otherwise NULL. */
+const char *measure_sanitizer(void);
+
 /* The exact count from the page tables where the kernel gives it, otherwise the estimate that it
  * keeps at hand. */
 uint64_t measure_anonymous_bytes(void);

@@ -3,6 +3,8 @@
  * sides met the same machine, and shown with their spread. */
 #include "swarm/report.h"
 
+#include "swarm/measure.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -211,14 +213,15 @@ static json_t *session_json(const struct swarm_session *session) {
     char words[500];
     swarm_in_plain_words(session, words, sizeof words);
     json_t *root = json_pack(
-        "{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:o, s:s}", "workload", "swarm",
-        "function",
+        "{s:s, s:o, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:f, s:o, s:s, s:s?}", "workload",
+        "swarm", "function",
         json_sprintf("%s%s", o->shifted_rotated ? "shifted-rotated-" : "", o->function->name),
         "shape", o->matrix ? "matrix" : "particles", "particles", (json_int_t)o->particles,
         "dimensions", (json_int_t)o->dimensions, "iterations", (json_int_t)o->iterations, "seed",
         (json_int_t)o->seed, "rounds", (json_int_t)session->rounds, "buffer_bytes",
         (json_int_t)swarm_buffer_bytes(o), "equal", (int)session->equal, "best", run->best,
-        "checksum", checksum_json(run->checksum), "in_plain_words", words);
+        "checksum", checksum_json(run->checksum), "in_plain_words", words, "sanitizer",
+        measure_sanitizer());
     json_t *variants = json_object();
     for (int v = 0; v < SWARM_VARIANT_COUNT; v++)
         if (session->runs_variant[v])
