@@ -147,6 +147,15 @@ void query_free(struct query *query) {
     free(query);
 }
 
+bool query_has_pattern(const struct query *query, uint32_t from, uint32_t to) {
+    for (uint32_t i = 0; i < query->ends.count; i++) {
+        uint32_t start = ts_query_start_byte_for_pattern(query->query, i);
+        if (start >= from && start < to)
+            return true;
+    }
+    return false;
+}
+
 void query_start(const struct query *query, TSQueryCursor *cursor, TSNode node) {
     ts_query_cursor_exec(cursor, query->query, node);
 }

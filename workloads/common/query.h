@@ -18,6 +18,9 @@ struct query *query_compile(const TSLanguage *language, const char *text, uint32
                             const char *required, uint32_t *at, struct text *message);
 void query_free(struct query *query);
 
+/* Returns  whether a pattern starts in these bytes of the text. */
+bool query_has_pattern(const struct query *query, uint32_t from, uint32_t to);
+
 /* Begins to match below a node. */
 void query_start(const struct query *query, TSQueryCursor *cursor, TSNode node);
 /* Gives the next match whose predicates hold; source is what the tree was parsed from. */

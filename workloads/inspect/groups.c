@@ -37,8 +37,10 @@ static const struct sort_rule {
 
 enum { RULE_STRENGTH = 3 }; /* what a user's rule groups agrees in meaning */
 
-#define AS_NAME(name) #name,
-const char *const role_names[] = {ROLES(AS_NAME)};
+const char *const role_names[] = {
+#define ROLE(name) #name,
+#include "grammar.def"
+};
 const char *const locality_names[] = {"function", "module", "package", "project"};
 
 /* ---- Taking facts ---------------------------------------------------------------------------- */

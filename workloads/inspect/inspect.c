@@ -114,7 +114,7 @@ static void take_figures(struct run *run) {
 
 static int report(const struct run *run) {
     const char *json = run->options.json;
-    int status = run->interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+    int status = run->crew.interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
     if (run->options.measure != NULL)
         measure_print(run);
     else
@@ -169,7 +169,6 @@ static int run_all(struct run *run) {
 
 static int start(struct run *run) {
     const char *mismatch;
-    run->begin_ns = lido_now_ns();
     pthread_mutex_init(&run->lock, NULL);
     pthread_mutex_init(&run->rules.lock, NULL);
     if (!detector_prepare(&mismatch))
@@ -197,7 +196,7 @@ int inspect_main(int argc, char *argv[]) {
     static char program[] = "python3", isolated[] = "-I", option[] = "-c",
                 question[] = "import sysconfig; print(sysconfig.get_path('stdlib'))";
     char *arguments[] = {program, isolated, option, question, NULL}, *standard_library = NULL;
-    struct run run = {.next = 0};
+    struct run run = {.begin_ns = lido_now_ns()};
     int status = parse_options(argc, argv, &run.options);
     if (status != EXIT_DONE)
         return status < 0 ? EXIT_DONE : status;

@@ -1,91 +1,34 @@
 /* SPDX-License-Identifier: MIT
- * literal.c -- when two literals are the same, told by one text for each value.
- *
- * Integers of any size become decimal text, or hexadecimal beyond 64 bits; floats become the
- * shortest of %.1g to %.17g that reads back; strings keep their characters as written. */
+ * literal.c -- when two literals are the same, told by one text for each value; strings keep their
+ * characters as written. */
 #include "parts.h"
+
+#include "common/numbers.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGIT_LIMIT = 4300, LIMB_COUNT = DIGIT_LIMIT * 4 / 32 + 2 };
-
-/* Writes the key of a float, with ".0" where it would look like an integer. */
-static void print_float(struct text *out, double value) {
-    char number[40];
-    for (int precision = 1; precision <= 17; precision++) {
-        snprintf(number, sizeof number, "%.*g", precision, value);
-        if (strtod(number, NULL) == value)
-            break;
-    }
-    text_print(out, "%s%s", number, strspn(number, "-0123456789") == strlen(number) ? ".0" : "");
-}
-
-/* Writes the key of an integer from its digits. */
-static void print_integer(struct text *out, const char *digits, unsigned base, bool negative) {
-    uint32_t limbs[LIMB_COUNT] = {0};
-    size_t used = 1;
-    for (; *digits != '\0'; digits++) {
-        uint64_t carry =
-            *digits <= '9' ? (uint64_t)(*digits - '0') : (uint64_t)((*digits | 0x20) - 'a') + 10;
-        for (size_t i = 0; i < used; i++) {
-            carry += (uint64_t)limbs[i] * base;
-            limbs[i] = (uint32_t)carry;
-            carry >>= 32;
-        }
-        if (carry != 0)
-            limbs[used++] = (uint32_t)carry;
-    }
-    unsigned long long low = (unsigned long long)limbs[1] << 32 | limbs[0];
-    const char *sign = negative && (used > 2 || low != 0) ? "-" : "";
-    if (used <= 2) {
-        text_print(out, "%s%llu", sign, low);
-        return;
-    }
-    text_print(out, "%s0x%x", sign, limbs[used - 1]);
-    for (size_t i = used - 1; i-- > 0;)
-        text_print(out, "%08x", limbs[i]);
-}
-
 static struct literal read_number(struct detector *d, TSNode node, bool negative) {
-    struct literal literal = {NO_LITERAL, false, NO_STRING};
-    uint32_t length, kept = 0;
+    uint32_t length;
     const char *text = text_of(d, node, &length);
-    char digits[DIGIT_LIMIT + 3];
-    for (uint32_t i = 0; i < length && kept < sizeof digits; i++) {
-        digits[kept] = text[i];
-        kept += text[i] != '_';
-    }
-    if (kept >= sizeof digits)
-        return literal;
-    digits[kept] = '\0';
-    bool based = kept > 2 && digits[0] == '0' && strchr("xXoObB", digits[1]) != NULL;
-    bool imaginary = !based && (digits[kept - 1] | 0x20) == 'j';
+    bool based = length > 2 && text[0] == '0' && strchr("xXoObB", text[1]) != NULL;
+    bool imaginary = !based && strchr("jJ", text[length - 1]) != NULL;
+    bool integer = kind_of(node) == NODE_INTEGER && !imaginary;
     d->text.count = 0;
-    if (kind_of(node) == NODE_INTEGER && !imaginary) {
-        char letter = based ? (char)(digits[1] | 0x20) : ' ';
-        if (kept > DIGIT_LIMIT + (based ? 2u : 0u))
-            return literal;
-        print_integer(&d->text, digits + (based ? 2 : 0),
-                      letter == 'x'   ? 16
-                      : letter == 'o' ? 8
-                      : letter == 'b' ? 2
-                                      : 10,
-                      negative);
-        literal.sort = AN_INTEGER;
-        literal.trivial =
-            d->text.items[d->text.count - 1] <= '1' && d->text.items[d->text.count - 1] >= '0' &&
-            (d->text.count == 1 || (d->text.count == 2 && memcmp(d->text.items, "-1", 2) == 0));
-    } else {
-        double value = strtod(digits, NULL);
-        print_float(&d->text, negative && value != 0 ? -value : value);
-        literal.sort = imaginary ? AN_IMAGINARY : A_FLOAT;
-        if (imaginary)
-            text_add(&d->text, "j", 1);
-    }
-    literal.key = put_text(d);
-    return literal;
+    bool good = integer ? numbers_print_integer(&d->text, text, length, negative)
+                        : numbers_print_float(&d->text, text, length, negative);
+    if (!good)
+        return (struct literal){NO_LITERAL, false, NO_STRING};
+    text_add(&d->text, "j", imaginary);
+    *array_push(&d->text) = '\0';
+    const char *key = d->text.items;
+    bool trivial = strcmp(key, "0") == 0 || strcmp(key, "1") == 0 || strcmp(key, "-1") == 0;
+    d->text.count--;
+    return (struct literal){integer     ? AN_INTEGER
+                            : imaginary ? AN_IMAGINARY
+                                        : A_FLOAT,
+                            trivial, put_text(d)};
 }
 
 static struct literal read_string(struct detector *d, TSNode node) {

@@ -26,35 +26,33 @@ bool measure_fits(const struct options *options) {
            (measure == PARSE || !options->plain_malloc) && (measure == READY || !options->serial);
 }
 
-static void *build_detectors(void *context) {
+static bool build_detector(void *context, uint32_t item) {
     struct run *run = context;
-    lido_status status = lido_object_pool_prepare(run->detectors, run->options.detectors);
-    pthread_mutex_lock(&run->lock);
-    if (status != LIDO_OK)
-        snprintf(run->failure, sizeof run->failure, "%s", lido_last_error());
-    pthread_mutex_unlock(&run->lock);
+    return lido_object_pool_prepare(run->detectors, item + 1) == LIDO_OK;
+}
+
+static void end_thread(void *context) {
+    (void)context;
     pooled_malloc_thread_end();
-    return NULL;
 }
 
 bool measure_getting_ready(struct run *run) {
-    enum { BUILDERS = 64 };
-    pthread_t threads[BUILDERS];
-    uint32_t wanted = run->options.serial ? 1 : count_processors(), started = 0;
+    struct crew crew = {.name = "inspect",
+                        .silent = true,
+                        .threads = run->options.serial ? 1 : count_processors(),
+                        .count = run->options.detectors,
+                        .work = build_detector,
+                        .end_thread = end_thread,
+                        .context = run};
     lido_object_pool_trim(run->detectors, 0);
     uint64_t begin_ns = lido_now_ns();
-    while (started + 1 < wanted && started < BUILDERS &&
-           pthread_create(&threads[started], NULL, build_detectors, run) == 0)
-        started++;
-    build_detectors(run);
-    for (uint32_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
+    bool good = crew_run(&crew) == 0 && crew.done == crew.count;
     run->detect_ns = lido_now_ns() - begin_ns;
-    return run->failure[0] == '\0';
+    return good;
 }
 
 void measure_print(const struct run *run) {
-    double done = run->done > 0 ? run->done : 1;
+    double done = run->crew.done > 0 ? run->crew.done : 1;
     double all = (double)run->allocations.served + (double)run->allocations.system + 1e-9;
     double figures[] = {[CPU] = run->cpu_s * 1e3 / done,
                         [PARSE] = run->cpu_s * 1e3 / done,

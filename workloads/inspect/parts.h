@@ -11,11 +11,11 @@
 #ifndef INSPECT_PARTS_H
 #define INSPECT_PARTS_H
 
+#include "common/crew.h"
 #include "common/files.h"
 #include "common/pooled_malloc.h"
 #include "common/query.h"
 #include "common/text.h"
-#include "common/watch.h"
 #include "inspect.h"
 
 #include <lido/object_pool.h>
@@ -59,21 +59,15 @@ uint32_t corpus_find_module(struct corpus *corpus, const char *module);
 enum kind { NAME, TYPE, MEANING, POSITION, ALGORITHM, EXECUTION, TIMING, VALUE, KIND_COUNT };
 enum { RULE = KIND_COUNT };
 
-#define ROLES(X)                                                                                   \
-    X(definition)                                                                                  \
-    X(import)                                                                                      \
-    X(type) X(literal) X(call) X(return ) X(unpack) X(function) X(first) X(second) X(delay)        \
-        X(constant) X(binding) X(global) X(default) X(identity) X(place)
-#define AS_ROLE(name) ROLE_##name,
-enum role { ROLES(AS_ROLE) };
+enum role {
+#define ROLE(name) ROLE_##name,
+#include "grammar.def"
+};
 
-/* Facts of different sorts never meet in a group; groups.c has a table of them. */
-#define SORTS(X)                                                                                   \
-    X(NAME)                                                                                        \
-    X(TYPE) X(LITERAL) X(ARGUMENTS) X(RESULTS) X(BODY) X(PROTOCOL) X(DELAY) X(CONSTANT) X(GLOBAL)  \
-        X(DEFAULT) X(IDENTITY) X(RULE) X(BIND)
-#define AS_SORT(name) SORT_##name,
-enum sort { SORTS(AS_SORT) };
+enum sort {
+#define SORT(name) SORT_##name,
+#include "grammar.def"
+};
 
 /* A place, with what it is grouped by. Strings are those of the file, later those of the run. */
 struct fact {
@@ -100,64 +94,19 @@ struct function {
 
 /* ---- Syntax nodes, by what they are called in the grammar ------------------------------------- */
 
-#define NAMED_NODES(X)                                                                             \
-    X(MODULE, "module")                                                                            \
-    X(IDENTIFIER, "identifier")                                                                    \
-    X(INTEGER, "integer") X(FLOAT, "float") X(STRING, "string") X(                                 \
-        JOINED_STRING, "concatenated_string") X(UNARY, "unary_operator")                           \
-        X(PARENTHESES, "parenthesized_expression") X(BINARY, "binary_operator") X(CALL, "call") X( \
-            COMPARISON, "comparison_operator") X(ATTRIBUTE, "attribute") X(SUBSCRIPT, "subscript") \
-            X(ARGUMENTS, "argument_list") X(KEYWORD_ARGUMENT, "keyword_argument") X(               \
-                STARRED, "list_splat") X(STAR_PATTERN, "list_splat_pattern") X(TWO_STARRED,        \
-                                                                               "dictionary_splat") \
-                X(TWO_STAR_PATTERN, "dictionary_splat_pattern") X(                                 \
-                    KEYWORD_SEPARATOR, "keyword_separator") X(POSITIONAL_SEPARATOR,                \
-                                                              "positional_separator")              \
-                    X(TUPLE, "tuple") X(LIST, "list") X(SET, "set") X(DICTIONARY, "dictionary") X( \
-                        LIST_COMPREHENSION,                                                        \
-                        "list_comprehension") X(SET_COMPREHENSION,                                 \
-                                                "set_comprehension") X(DICT_COMPREHENSION,         \
-                                                                       "dictionary_comprehension") \
-                        X(EXPRESSION_LIST, "expression_list") X(PATTERN_LIST, "pattern_list") X(   \
-                            BLOCK, "block") X(TUPLE_PATTERN, "tuple_pattern") X(LIST_PATTERN,      \
-                                                                                "list_pattern")    \
-                            X(AS_PATTERN, "as_pattern") X(FUNCTION, "function_definition") X(      \
-                                CLASS, "class_definition") X(DECORATED, "decorated_definition")    \
-                                X(DEFAULT_PARAMETER, "default_parameter") X(TYPED_PARAMETER,       \
-                                                                            "typed_parameter")     \
-                                    X(TYPED_DEFAULT, "typed_default_parameter") X(TYPE, "type") X( \
-                                        GENERIC_TYPE, "generic_type") X(TYPE_PARAMETER,            \
-                                                                        "type_parameter")          \
-                                        X(UNION_TYPE, "union_type") X(                             \
-                                            STATEMENT, "expression_statement") X(ASSIGNMENT,       \
-                                                                                 "assignment")     \
-                                            X(RETURN, "return_statement") X(                       \
-                                                GLOBAL, "global_statement") X(WITH_ITEM,           \
-                                                                              "with_item")         \
-                                                X(IMPORT_FROM, "import_from_statement") X(         \
-                                                    FUTURE_IMPORT, "future_import_statement")      \
-                                                    X(ALIASED_IMPORT, "aliased_import") X(         \
-                                                        DOTTED_NAME,                               \
-                                                        "dotted_name") X(EXCEPT, "except_clause")  \
-                                                        X(IMPORT_PREFIX, "import_prefix")          \
-                                                            X(EXCEPT_GROUP, "except_group_clause") \
-                                                                X(FINALLY, "finally_clause")       \
-                                                                    X(PRINT, "print_statement") X( \
-                                                                        CHEVRON, "chevron")        \
-                                                                        X(EXEC, "exec_statement")
-#define PLAIN_NODES(X)                                                                             \
-    X(EXCEPT_STAR, "except*")                                                                      \
-    X(IS, "is") X(IS_NOT, "is not") X(UNEQUAL_2, "<>") X(COMMA, ",") X(SEMICOLON, ";")
-#define FIELDS(X)                                                                                  \
-    X(function)                                                                                    \
-    X(arguments)                                                                                   \
-    X(object) X(attribute) X(name) X(value) X(left) X(right) X(type) X(return_type) X(module_name) \
-        X(alias) X(operator) X(argument) X(parameters)
+enum node_kind {
+    NODE_OTHER,
+#define NAMED(id, name) NODE_##id,
+#define PLAIN(id, name) NODE_##id,
+#include "grammar.def"
+    NODE_KIND_COUNT
+};
 
-#define AS_NODE(id, name) NODE_##id,
-#define AS_FIELD(name)    FIELD_##name,
-enum node_kind { NODE_OTHER, NAMED_NODES(AS_NODE) PLAIN_NODES(AS_NODE) NODE_KIND_COUNT };
-enum field { FIELDS(AS_FIELD) FIELD_COUNT };
+enum field {
+#define FIELD(name) FIELD_##name,
+#include "grammar.def"
+    FIELD_COUNT
+};
 
 /* ---- The detector: the pooled object ---------------------------------------------------------- */
 
@@ -210,9 +159,9 @@ struct detector {
     ARRAY(struct argument) arguments;
     ARRAY(struct token) tokens;
     struct call call;
-    ARRAY(TSNode)
-    targets;      /* of an assignment with a value, `a = b = value` or `a: T = value`; ... */
-    TSNode value; /* ... both without parentheses */
+    /* Of an assignment, `a = b = value` or `a: T = value`; both without parentheses. */
+    ARRAY(TSNode) targets;
+    TSNode value;
 
     /* Its results. */
     struct strings strings;
@@ -342,20 +291,17 @@ struct run {
     struct corpus corpus;
     struct ruleset rules;
     lido_object_pool *detectors; /* NULL with no_pool */
-    struct watch watch;
+    struct crew crew;
 
     pthread_mutex_t lock; /* over all down to the empty line */
     struct strings strings;
     ARRAY(uint32_t) map;      /* from strings of a file */
     ARRAY(struct fact) facts; /* later: places, by group */
     ARRAY(struct fact) binds; /* those of SORT_BIND */
-    uint32_t next, done, running;
     uint64_t bytes, detect_ns, hand_over_ns, made_without_pool;
-    bool stop;         /* begin no more files */
     char failure[512]; /* why no more files can be done; "": all is well */
 
     ARRAY(struct finding) findings; /* by kind, key, first place */
-    bool interrupted;
     uint64_t begin_ns, peak_rss_bytes;
     double wall_s, cpu_s;
     lido_object_pool_stats pool;

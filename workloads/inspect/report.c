@@ -97,7 +97,8 @@ static void print_worst(const struct run *run, FILE *out) {
 
 static void print_pools(const struct run *run, FILE *out) {
     unsigned long long served = run->allocations.served, system = run->allocations.system;
-    double all = (double)(served + system), per_file = run->done > 0 ? 1e-6 / run->done : 0;
+    double all = (double)(served + system),
+           per_file = run->crew.done > 0 ? 1e-6 / run->crew.done : 0;
     fprintf(out, "\nPools\n  detectors     %llu created", (unsigned long long)run->pool.created);
     if (run->options.no_pool)
         fprintf(out, ", one for each file (--no-pool)\n");
@@ -117,8 +118,8 @@ void report_summary(const struct run *run, FILE *out) {
     fprintf(
         out,
         "\n%s%u files, %.1f MB, %u threads: %.2f s, %.2f s of CPU, %.0f files/s, at most %.0f MB\n",
-        run->interrupted ? "Interrupted: " : "", run->done, (double)run->bytes / 1e6,
-        run->options.threads, run->wall_s, run->cpu_s, run->done / (run->wall_s + 1e-9),
+        run->crew.interrupted ? "Interrupted: " : "", run->crew.done, (double)run->bytes / 1e6,
+        run->crew.threads, run->wall_s, run->cpu_s, run->crew.done / (run->wall_s + 1e-9),
         (double)run->peak_rss_bytes / 1e6);
     print_failures(run, out);
     print_findings(run, out);
@@ -159,8 +160,8 @@ static json_t *make_findings(const struct run *run) {
 bool report_json(const struct run *run, const char *path) {
     json_t *report = json_pack(
         "{s:I, s:I, s:o, s:o, s:I, s:f, s:f, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I}}", "files",
-        (json_int_t)run->done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run),
-        "findings", make_findings(run), "threads", (json_int_t)run->options.threads, "wall_s",
+        (json_int_t)run->crew.done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run),
+        "findings", make_findings(run), "threads", (json_int_t)run->crew.threads, "wall_s",
         run->wall_s, "cpu_s", run->cpu_s, "peak_rss_bytes", (json_int_t)run->peak_rss_bytes,
         "detectors", "created", (json_int_t)run->pool.created, "peak_in_use",
         (json_int_t)run->pool.live_peak, "waits", (json_int_t)run->pool.waits, "allocations",

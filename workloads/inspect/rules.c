@@ -80,38 +80,51 @@ static uint32_t rule_at(const struct ruleset *rules, uint32_t byte) {
     return number;
 }
 
-/* Compiles the joint text from one byte to another. */
-static struct query *compile(struct ruleset *rules, uint32_t from, uint32_t to) {
-    struct text message = {NULL, 0, 0};
-    uint32_t at = 0, line = 1;
-    struct query *query = query_compile(tree_sitter_python(), rules->text.items + from, to - from,
-                                        "key", &at, &message);
-    if (query == NULL) {
-        at = from + at < to ? from + at : to - 1;
-        const struct rule *rule = &rules->rules.items[rule_at(rules, at)];
-        for (uint32_t i = rule->start; i < at; i++)
-            line += rules->text.items[i] == '\n';
-        pthread_mutex_lock(&rules->lock);
-        snprintf(rules->error, sizeof rules->error, "%s:%u: %.*s", rule->path, line,
-                 (int)message.count, message.items);
-        pthread_mutex_unlock(&rules->lock);
-    }
-    free(message.items);
-    return query;
+/* Notes what is wrong at a byte of the joint text. */
+static void complain(struct ruleset *rules, uint32_t at, const struct text *what) {
+    const struct rule *rule = &rules->rules.items[rule_at(rules, at)];
+    uint32_t line = 1;
+    for (uint32_t i = rule->start; i < at; i++)
+        line += rules->text.items[i] == '\n';
+    pthread_mutex_lock(&rules->lock);
+    snprintf(rules->error, sizeof rules->error, "%s:%u: %.*s", rule->path, line, (int)what->count,
+             what->items);
+    pthread_mutex_unlock(&rules->lock);
 }
 
 struct query *rules_compile(struct ruleset *rules) {
-    struct query *all = compile(rules, 0, rules->text.count), *alone = all;
+    struct text message = {NULL, 0, 0};
+    uint32_t at = 0;
+    struct query *all = query_compile(tree_sitter_python(), rules->text.items, rules->text.count,
+                                      "key", &at, &message);
+    bool good = all != NULL;
+    if (!good)
+        complain(rules, at < rules->text.count ? at : rules->text.count - 1, &message);
     /* A file with a bracket too few may be noticed only in the next one: each is tried alone. */
-    for (uint32_t i = 0; all == NULL && i < rules->rules.count; i++) {
-        bool last = i + 1 == rules->rules.count;
-        alone = compile(rules, rules->rules.items[i].start,
-                        last ? rules->text.count : rules->rules.items[i + 1].start);
-        if (alone == NULL)
-            break;
+    for (uint32_t i = 0; i < rules->rules.count && (good || all == NULL); i++) {
+        uint32_t start = rules->rules.items[i].start;
+        uint32_t end =
+            i + 1 < rules->rules.count ? rules->rules.items[i + 1].start : rules->text.count;
+        message.count = 0;
+        struct query *alone = good ? NULL
+                                   : query_compile(tree_sitter_python(), rules->text.items + start,
+                                                   end - start, "key", &at, &message);
+        if (good && !query_has_pattern(all, at = start, end))
+            text_print(&message, "has no pattern with a capture @key");
+        else if (!good)
+            at = start + at < end ? start + at : end - 1;
         query_free(alone);
+        if (message.count > 0) {
+            complain(rules, at, &message);
+            good = false;
+            break;
+        }
     }
-    return all;
+    free(message.items);
+    if (good)
+        return all;
+    query_free(all);
+    return NULL;
 }
 
 /* The innermost function around a byte. Functions stand in the order of their starts. */

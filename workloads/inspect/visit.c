@@ -7,16 +7,19 @@
 
 #include <string.h>
 
-#define AS_NAMED(id, name)   {NODE_##id, TSSymbolTypeRegular, name},
-#define AS_PLAIN(id, name)   {NODE_##id, TSSymbolTypeAnonymous, name},
-#define AS_FIELD_NAME(field) #field,
-
 static const struct {
     enum node_kind kind;
     TSSymbolType type;
     const char *name;
-} nodes[] = {NAMED_NODES(AS_NAMED) PLAIN_NODES(AS_PLAIN)};
-static const char *const field_names[FIELD_COUNT] = {FIELDS(AS_FIELD_NAME)};
+} nodes[] = {
+#define NAMED(id, name) {NODE_##id, TSSymbolTypeRegular, name},
+#define PLAIN(id, name) {NODE_##id, TSSymbolTypeAnonymous, name},
+#include "grammar.def"
+};
+static const char *const field_names[FIELD_COUNT] = {
+#define FIELD(name) #name,
+#include "grammar.def"
+};
 
 enum { SYMBOL_LIMIT = 1024 };
 

@@ -2,11 +2,9 @@
  * worker.c -- the threads that analyse files.
  *
  * A worker takes the next file (largest first, so that no long one is left for the end), acquires a
- * detector, runs it, hands the results over and releases the detector. Asked to stop, it finishes
- * its file. */
+ * detector, runs it, hands the results over and releases the detector. */
 #include "parts.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 static int create_detector(void *context, void **object) {
@@ -33,7 +31,6 @@ static bool fail(struct run *run) {
     if (run->failure[0] == '\0')
         snprintf(run->failure, sizeof run->failure, "%s",
                  run->rules.error[0] != '\0' ? run->rules.error : lido_last_error());
-    run->stop = true;
     pthread_mutex_unlock(&run->lock);
     pthread_mutex_unlock(&run->rules.lock);
     return false;
@@ -70,15 +67,6 @@ bool workers_end(struct run *run) {
     return lido_object_pool_destroy(run->detectors) == LIDO_OK || fail(run);
 }
 
-static bool take_file(struct run *run, uint32_t *file) {
-    pthread_mutex_lock(&run->lock);
-    bool more = !run->stop && run->next < run->corpus.work_count;
-    if (more)
-        *file = run->corpus.work[run->next++];
-    pthread_mutex_unlock(&run->lock);
-    return more;
-}
-
 static bool acquire(struct run *run, lido_lease *lease) {
     lido_status status;
     *lease = (lido_lease){NULL, 0, 0};
@@ -90,13 +78,13 @@ static bool acquire(struct run *run, lido_lease *lease) {
     return status == LIDO_OK;
 }
 
-static void analyse_file(struct run *run, uint32_t file) {
-    lido_lease lease;
+static bool analyse_file(void *context, uint32_t item) {
+    struct run *run = context;
+    uint32_t file = run->corpus.work[item];
     uint64_t begin_ns = lido_now_ns();
-    if (!acquire(run, &lease)) {
-        fail(run);
-        return;
-    }
+    lido_lease lease;
+    if (!acquire(run, &lease))
+        return fail(run);
     uint64_t acquired_ns = lido_now_ns();
     detector_run(lease.object, file);
     uint64_t run_ns = lido_now_ns();
@@ -104,72 +92,34 @@ static void analyse_file(struct run *run, uint32_t file) {
     if (run->detectors == NULL)
         detector_destroy(lease.object);
     else if (lido_object_pool_release(run->detectors, &lease) != LIDO_OK)
-        fail(run);
+        return fail(run);
     uint64_t released_ns = lido_now_ns();
 
     pthread_mutex_lock(&run->lock);
-    run->done++;
     run->bytes += run->corpus.files.items[file].bytes;
     run->detect_ns += run_ns - acquired_ns;
     run->hand_over_ns += (acquired_ns - begin_ns) + (released_ns - run_ns);
     run->made_without_pool += run->detectors == NULL;
     pthread_mutex_unlock(&run->lock);
+    return true;
 }
 
-static void *work(void *context) {
-    struct run *run = context;
-    uint32_t file;
-    while (take_file(run, &file))
-        analyse_file(run, file);
+static void end_thread(void *context) {
+    (void)context;
     pooled_malloc_thread_end();
-    pthread_mutex_lock(&run->lock);
-    bool last = --run->running == 0;
-    pthread_mutex_unlock(&run->lock);
-    if (last)
-        watch_end(&run->watch);
-    return NULL;
-}
-
-static uint32_t read_done(void *context) {
-    struct run *run = context;
-    pthread_mutex_lock(&run->lock);
-    uint32_t done = run->done;
-    pthread_mutex_unlock(&run->lock);
-    return done;
-}
-
-static void interrupt(void *context) {
-    struct run *run = context;
-    pthread_mutex_lock(&run->lock);
-    run->stop = run->interrupted = true;
-    pthread_mutex_unlock(&run->lock);
 }
 
 bool workers_run(struct run *run) {
-    pthread_t *threads = must_realloc(NULL, run->options.threads * sizeof *threads);
-    uint32_t started = 0;
-    int error = 0;
-    run->watch = (struct watch){.name = "inspect",
-                                .silent = run->options.no_progress,
-                                .read_done = read_done,
-                                .interrupt = interrupt,
-                                .context = run,
-                                .total = run->corpus.work_count};
-    watch_begin(&run->watch);
-    pthread_mutex_lock(&run->lock); /* nobody may be the last before all are counted */
-    for (; started < run->options.threads && error == 0; started += error == 0)
-        error = pthread_create(&threads[started], NULL, work, run);
-    run->running = started;
-    pthread_mutex_unlock(&run->lock);
-    if (started > 0)
-        watch_run(&run->watch);
-    else
+    run->crew = (struct crew){.name = "inspect",
+                              .silent = run->options.no_progress,
+                              .threads = run->options.threads,
+                              .count = run->corpus.work_count,
+                              .work = analyse_file,
+                              .end_thread = end_thread,
+                              .context = run};
+    int error = crew_run(&run->crew);
+    if (error != 0)
         snprintf(run->failure, sizeof run->failure, "no thread can be started: %s",
                  strerror(error));
-    for (uint32_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
-    run->options.threads = started;
-    free(threads);
-    watch_close(&run->watch);
     return run->failure[0] == '\0';
 }
