@@ -1,23 +1,19 @@
 /* SPDX-License-Identifier: MIT
  * inspect.c -- `lido run inspect`: options, and the run from the corpus to the report. */
-#include "inspect.h"
+#include "parts.h"
 
-#include "run.h"
+#include "common/ask.h"
+#include "common/options.h"
+#include "common/processors.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <getopt.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-extern char **environ;
+enum { THREAD_LIMIT = 256, EXIT_NO_SUCH_MEASURE = 77 /* lido bench knows it */ };
 
-enum { THREAD_LIMIT = 256, ALL_KINDS = (1 << KIND_COUNT) - 1 };
-
+static const char command[] = "lido run inspect";
 static const char usage[] =
     "usage: lido run inspect [DIR] [options]\n"
     "\n"
@@ -35,40 +31,31 @@ static const char usage[] =
     "  --no-progress     no progress on standard error\n"
     "  --help            this\n"
     "\n"
-    "For lido bench: --measure cpu|hand-over|rss|system|ready prints one number; with "
+    "For lido bench: --measure cpu|parse|rules|hand-over|rss|system|ready prints one number; "
     "--share-rules,\n"
-    "--plain-malloc, --serial for what lido is compared with, and --sample N files.\n"
+    "--plain-malloc and --serial are what lido is compared with, and --sample N takes fewer "
+    "files.\n"
     "\n"
     "Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.\n";
 
-/* ---- Options -------------------------------------------------------------------------------- */
-
-static bool parse_count(const char *option, const char *value, uint32_t limit, uint32_t *out) {
-    char *end;
-    unsigned long number = strtoul(value, &end, 10);
-    if (value[0] < '0' || value[0] > '9' || *end != '\0' || number < 1 || number > limit) {
-        fprintf(stderr, "lido run inspect: --%s is '%s', must be a number from 1 to %u\n", option,
-                value, limit);
-        return false;
-    }
-    *out = (uint32_t)number;
-    return true;
+static int complain(const char *what, const char *why, int status) {
+    fprintf(stderr, "%s: %s: %s\n", command, what, why);
+    return status;
 }
 
-static bool parse_kinds(const char *value, uint32_t *out) {
-    *out = 0;
-    for (const char *at = value; *at != '\0' || at == value;) {
+static bool parse_kinds(const char *list, uint32_t *out) {
+    for (const char *at = list; *at != '\0' || at == list;) {
         size_t length = strcspn(at, ",");
         int kind = 0;
         while (kind < KIND_COUNT && (strlen(kind_detectors[kind].name) != length ||
                                      memcmp(kind_detectors[kind].name, at, length) != 0))
             kind++;
         if (kind == KIND_COUNT) {
-            fprintf(
-                stderr,
-                "lido run inspect: --kinds has '%.*s'; take from name, type, meaning, position, "
-                "algorithm, execution, timing, value\n",
-                (int)length, at);
+            fprintf(stderr,
+                    "%s: --kinds has '%.*s'; take from name, type, meaning, position, algorithm, "
+                    "execution, "
+                    "timing, value\n",
+                    command, (int)length, at);
             return false;
         }
         *out |= 1u << kind;
@@ -77,266 +64,148 @@ static bool parse_kinds(const char *value, uint32_t *out) {
     return true;
 }
 
-/* Says which option getopt did not take. */
-static int refuse_option(char *argv[], int option) {
-    const char *word = argv[optind - 1];
-    if (option == ':')
-        fprintf(stderr, "lido run inspect: %s wants a value; see lido run inspect --help\n", word);
-    else
-        fprintf(stderr, "lido run inspect: no option %s here; see lido run inspect --help\n", word);
-    return EXIT_USAGE;
-}
-
-/* Returns  EXIT_DONE, or the status to end with; -1: end well, the help was asked for. */
-static int parse_options(int argc, char *argv[], struct options *options) {
-    enum {
-        DB = 256,
-        JSON,
-        THREADS,
-        KINDS,
-        RULES,
-        DETECTORS,
-        NO_POOL,
-        NO_PROGRESS,
-        MEASURE,
-        SHARE_RULES,
-        PLAIN_MALLOC,
-        SERIAL,
-        SAMPLE,
-        HELP
+/* Returns  EXIT_DONE to go on, -1 after the help, else the status to end with. */
+static int parse_options(int argc, char *argv[], struct options *o) {
+    const struct option_spec specs[] = {
+        {"db", OPTION_TEXT, &o->db, 0},
+        {"json", OPTION_TEXT, &o->json, 0},
+        {"threads", OPTION_COUNT, &o->threads, THREAD_LIMIT},
+        {"kinds", OPTION_TEXT, &o->kind_list, 0},
+        {"rules", OPTION_TEXT, &o->rules, 0},
+        {"detectors", OPTION_COUNT, &o->detectors, THREAD_LIMIT},
+        {"no-pool", OPTION_FLAG, &o->no_pool, 0},
+        {"no-progress", OPTION_FLAG, &o->no_progress, 0},
+        {"measure", OPTION_TEXT, &o->measure, 0},
+        {"share-rules", OPTION_FLAG, &o->share_rules, 0},
+        {"plain-malloc", OPTION_FLAG, &o->plain_malloc, 0},
+        {"serial", OPTION_FLAG, &o->serial, 0},
+        {"sample", OPTION_COUNT, &o->sample, UINT32_MAX},
+        {NULL, OPTION_FLAG, NULL, 0},
     };
-    static const struct option known[] = {{"db", required_argument, NULL, DB},
-                                          {"json", required_argument, NULL, JSON},
-                                          {"threads", required_argument, NULL, THREADS},
-                                          {"kinds", required_argument, NULL, KINDS},
-                                          {"rules", required_argument, NULL, RULES},
-                                          {"detectors", required_argument, NULL, DETECTORS},
-                                          {"no-pool", no_argument, NULL, NO_POOL},
-                                          {"no-progress", no_argument, NULL, NO_PROGRESS},
-                                          {"measure", required_argument, NULL, MEASURE},
-                                          {"share-rules", no_argument, NULL, SHARE_RULES},
-                                          {"plain-malloc", no_argument, NULL, PLAIN_MALLOC},
-                                          {"serial", no_argument, NULL, SERIAL},
-                                          {"sample", required_argument, NULL, SAMPLE},
-                                          {"help", no_argument, NULL, HELP},
-                                          {NULL, 0, NULL, 0}};
-    bool good = true;
-    int option;
-    *options = (struct options){.kinds = ALL_KINDS};
-    opterr = 0;
-    while (good && (option = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-        switch (option) {
-        case DB:
-            options->db = optarg;
-            break;
-        case JSON:
-            options->json = optarg;
-            break;
-        case THREADS:
-            good = parse_count("threads", optarg, THREAD_LIMIT, &options->threads);
-            break;
-        case KINDS:
-            good = parse_kinds(optarg, &options->kinds);
-            break;
-        case RULES:
-            options->rules = optarg;
-            break;
-        case DETECTORS:
-            good = parse_count("detectors", optarg, THREAD_LIMIT, &options->detectors);
-            break;
-        case NO_POOL:
-            options->no_pool = true;
-            break;
-        case NO_PROGRESS:
-            options->no_progress = true;
-            break;
-        case MEASURE:
-            good = measure_is_known(options->measure = optarg);
-            break;
-        case SHARE_RULES:
-            options->share_rules = true;
-            break;
-        case PLAIN_MALLOC:
-            options->plain_malloc = true;
-            break;
-        case SERIAL:
-            options->serial = true;
-            break;
-        case SAMPLE:
-            good = parse_count("sample", optarg, UINT32_MAX, &options->sample);
-            break;
-        case HELP:
-        case 'h':
-            fputs(usage, stdout);
-            return -1;
-        default:
-            return refuse_option(argv, option);
-        }
-    }
-    if (good && argc - optind > 1) {
-        fprintf(stderr, "lido run inspect: one DIR at a time, '%s' is a second\n",
-                argv[optind + 1]);
-        good = false;
-    }
-    options->dir = good && optind < argc ? argv[optind] : NULL;
-    return good ? EXIT_DONE : EXIT_USAGE;
+    int read = options_parse(command, argc, argv, specs, &o->dir);
+    if (read == OPTIONS_HELP)
+        fputs(usage, stdout);
+    if (read != OPTIONS_GOOD)
+        return read == OPTIONS_HELP ? -1 : EXIT_USAGE;
+    o->kinds = o->kind_list == NULL ? (1u << KIND_COUNT) - 1 : 0;
+    if (o->kind_list != NULL && !parse_kinds(o->kind_list, &o->kinds))
+        return EXIT_USAGE;
+    if (o->measure != NULL && !measure_is_known(o->measure))
+        return complain("--measure", "must be cpu, parse, rules, hand-over, rss, system or ready",
+                        EXIT_USAGE);
+    if (o->measure != NULL && !measure_fits(o))
+        return EXIT_NO_SUCH_MEASURE;
+    if (o->threads == 0)
+        o->threads = count_processors() < THREAD_LIMIT ? count_processors() : THREAD_LIMIT;
+    if (o->detectors == 0)
+        o->detectors = o->threads;
+    return EXIT_DONE;
 }
 
-/* ---- The default folder --------------------------------------------------------------------- */
-
-/* Reads a child's output up to the end of its first line. Returns its length. */
-static size_t read_answer(int fd, char *out, size_t size) {
-    size_t length = 0;
-    ssize_t got;
-    while (length < size - 1 &&
-           ((got = read(fd, out + length, size - 1 - length)) > 0 || (got < 0 && errno == EINTR)))
-        length += got > 0 ? (size_t)got : 0;
-    out[length] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-    return strlen(out);
+static void take_figures(struct run *run) {
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    run->wall_s = (double)(lido_now_ns() - run->begin_ns) / 1e9;
+    run->cpu_s = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+                 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
+    run->peak_rss_bytes = (uint64_t)used.ru_maxrss * 1024;
+    run->allocations = pooled_malloc_read_counts();
 }
 
-/* Asks python3 where its standard library is. NULL, after a message: nowhere. */
-static char *find_standard_library(void) {
-    static char program[] = "python3", isolated[] = "-I", command[] = "-c",
-                question[] = "import sysconfig; print(sysconfig.get_path('stdlib'))";
-    char *arguments[] = {program, isolated, command, question, NULL};
-    char answer[4096] = "";
-    int ends[2], status = -1;
-    pid_t child;
-    if (pipe2(ends, O_CLOEXEC) != 0)
-        return NULL;
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    int error = posix_spawnp(&child, "python3", &actions, NULL, arguments, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    size_t length = error == 0 ? read_answer(ends[0], answer, sizeof answer) : 0;
-    close(ends[0]);
-    if (error == 0)
-        while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-            ;
-    if (error == 0 && status == 0 && length > 0)
-        return must_copy(answer, length);
-    fprintf(stderr, "lido run inspect: no DIR given, and python3 %s; name the folder to inspect\n",
-            error != 0 ? "cannot be started" : "did not say where its standard library is");
-    return NULL;
-}
-
-/* ---- The run -------------------------------------------------------------------------------- */
-
-static int complain(const char *what, const char *why, int status) {
-    fprintf(stderr, "lido run inspect: %s%s%s\n", what, why[0] != '\0' ? ": " : "", why);
+static int report(const struct run *run) {
+    const char *json = run->options.json;
+    int status = run->crew.interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+    if (run->options.measure != NULL)
+        measure_print(run);
+    else
+        report_summary(run, json != NULL && strcmp(json, "-") == 0 ? stderr : stdout);
+    if (json != NULL && !report_json(run, json))
+        status = complain(json, strerror(errno), EXIT_FAILED);
+    if (fflush(stdout) != 0)
+        status = complain("standard output", strerror(errno), EXIT_FAILED);
     return status;
 }
 
-static double seconds_of(struct timeval time) {
-    return (double)time.tv_sec + (double)time.tv_usec / 1e6;
-}
-
-static void take_figures(struct run *run, uint64_t begin_ns) {
-    struct rusage usage_now;
-    getrusage(RUSAGE_SELF, &usage_now);
-    run->wall_s = (double)(lido_now_ns() - begin_ns) / 1e9;
-    run->cpu_s = seconds_of(usage_now.ru_utime) + seconds_of(usage_now.ru_stime);
-    run->peak_rss_bytes = (uint64_t)usage_now.ru_maxrss * 1024;
-    run->allocations = alloc_read_counts();
-    run->failed = run->corpus.failures.count;
-    for (uint32_t i = 0; i < run->corpus.files.count; i++)
-        run->failed += run->groups.files[i].reason != NULL;
-}
-
 /* Analyses, groups, stores and reports; the corpus is read and the database is open. */
-static int run_all(struct run *run, struct store *store, uint64_t begin_ns) {
-    char *message = NULL;
+static int analyse(struct run *run, struct sqlite3 *db) {
+    bool ready = run->options.measure != NULL && strcmp(run->options.measure, "ready") == 0;
     bool good = workers_prepare(run);
-    if (!good && run->rules.error[0] != '\0') {
-        if (store != NULL)
-            store_abandon(store);
-        workers_end(run);
-        return complain("--rules", run->rules.error, EXIT_USAGE);
-    }
-    bool get_ready =
-        good && run->options->measure != NULL && strcmp(run->options->measure, "ready") == 0;
-    good = good && (get_ready ? measure_getting_ready(run) : workers_run(run));
+    bool bad_rule = !good && run->rules.error[0] != '\0';
+    char *message = NULL;
+    good = good && (ready ? measure_getting_ready(run) : workers_run(run));
     good = workers_end(run) && good;
-    alloc_thread_end();
-    groups_finish(&run->groups);
-    if (store != NULL && !good)
-        store_abandon(store);
+    pooled_malloc_thread_end();
+    if (good)
+        groups_finish(run);
+    bool stored = db == NULL || store_write(db, good ? run : NULL, &message);
+    if (bad_rule)
+        return complain("--rules", run->rules.error, EXIT_USAGE);
     if (!good)
         return complain("the analysis failed", run->failure, EXIT_FAILED);
-    if (store != NULL && !store_write(store, run, &message)) {
-        complain(run->options->db, message, EXIT_FAILED);
-        free(message);
-        good = false;
-    }
-    take_figures(run, begin_ns);
-    if (run->options->measure != NULL)
-        measure_print(run);
-    bool json_on_stdout = run->options->json != NULL && strcmp(run->options->json, "-") == 0;
-    if (run->options->measure == NULL)
-        report_summary(run, json_on_stdout ? stderr : stdout);
-    if (run->options->json != NULL && !report_json(run, run->options->json))
-        good = complain(run->options->json, strerror(errno), EXIT_FAILED) == EXIT_DONE;
-    if (fflush(stdout) != 0)
-        good = complain("standard output", strerror(errno), EXIT_FAILED) == EXIT_DONE;
-    return !good ? EXIT_FAILED : run->interrupted ? EXIT_INTERRUPTED : EXIT_DONE;
+    if (!stored)
+        complain(run->options.db, message, EXIT_FAILED);
+    free(message);
+    take_figures(run);
+    int status = report(run);
+    return stored ? status : EXIT_FAILED;
 }
 
-static int run_with_options(struct options *options, const char *dir) {
-    struct run run = {.options = options};
-    struct store *store = NULL;
-    char *message;
-    const char *mismatch;
-    uint64_t begin_ns = lido_now_ns();
-    if (!detector_prepare_tables(&mismatch))
-        return complain(mismatch, "", EXIT_FAILED);
-    if (!options->plain_malloc && !alloc_start())
-        return complain(lido_last_error(), "", EXIT_FAILED);
-    if (options->threads == 0)
-        options->threads = count_processors() < THREAD_LIMIT ? count_processors() : THREAD_LIMIT;
-    if (options->detectors == 0)
-        options->detectors = options->threads;
-    pthread_mutex_init(&run.lock, NULL);
-    pthread_mutex_init(&run.rules.lock, NULL);
+static int run_all(struct run *run) {
+    struct sqlite3 *db = NULL;
+    char *message = NULL;
+    int status;
+    if (run->options.rules != NULL && !rules_read(&run->rules, run->options.rules))
+        return complain("--rules", run->rules.error, EXIT_USAGE);
+    if (!corpus_read(&run->corpus, run->options.dir, run->options.sample))
+        return complain(run->options.dir, strerror(errno), EXIT_USAGE);
+    if (run->options.db != NULL && (db = store_open(run->options.db, &message)) == NULL)
+        status = complain(run->options.db, message, EXIT_FAILED);
+    else
+        status = analyse(run, db);
+    free(message);
+    corpus_end(&run->corpus);
+    return status;
+}
 
-    int status = EXIT_DONE;
-    if (options->rules != NULL && !rules_read(&run.rules, options->rules))
-        status = complain("--rules", run.rules.error, EXIT_USAGE);
-    else if (!corpus_read(&run.corpus, dir))
-        status = complain(dir, strerror(errno), EXIT_USAGE);
-    else if (options->db != NULL && (store = store_open(options->db, &message)) == NULL) {
-        status = complain(options->db, message, EXIT_FAILED);
-        free(message);
-        corpus_end(&run.corpus);
-    } else {
-        if (options->sample > 0)
-            corpus_sample(&run.corpus, options->sample);
-        groups_start(&run.groups, &run.corpus);
-        status = run_all(&run, store, begin_ns);
-        groups_end(&run.groups);
-        corpus_end(&run.corpus);
-    }
-    rules_end(&run.rules);
-    pthread_mutex_destroy(&run.rules.lock);
-    pthread_mutex_destroy(&run.lock);
-    alloc_thread_end();
-    if (!alloc_end() && status == EXIT_DONE)
-        status = complain(lido_last_error(), "", EXIT_FAILED);
+static int start(struct run *run) {
+    const char *mismatch;
+    pthread_mutex_init(&run->lock, NULL);
+    pthread_mutex_init(&run->rules.lock, NULL);
+    if (!detector_prepare(&mismatch))
+        return complain("tree-sitter", mismatch, EXIT_FAILED);
+    if (!pooled_malloc_start("inspect"))
+        return complain("block pools", lido_last_error(), EXIT_FAILED);
+    if (!run->options.plain_malloc)
+        ts_set_allocator(pooled_malloc, pooled_calloc, pooled_realloc, pooled_free);
+    int status = run_all(run);
+    rules_end(&run->rules);
+    strings_end(&run->strings);
+    free(run->map.items);
+    free(run->facts.items);
+    free(run->binds.items);
+    free(run->findings.items);
+    pooled_malloc_thread_end();
+    if (!pooled_malloc_end())
+        status = complain("block pools", lido_last_error(), EXIT_FAILED);
+    pthread_mutex_destroy(&run->rules.lock);
+    pthread_mutex_destroy(&run->lock);
     return status;
 }
 
 int inspect_main(int argc, char *argv[]) {
-    struct options options;
-    int status = parse_options(argc, argv, &options);
+    static char program[] = "python3", isolated[] = "-I", option[] = "-c",
+                question[] = "import sysconfig; print(sysconfig.get_path('stdlib'))";
+    char *arguments[] = {program, isolated, option, question, NULL}, *standard_library = NULL;
+    struct run run = {.begin_ns = lido_now_ns()};
+    int status = parse_options(argc, argv, &run.options);
     if (status != EXIT_DONE)
         return status < 0 ? EXIT_DONE : status;
-    char *standard_library = options.dir == NULL ? find_standard_library() : NULL;
-    if (options.dir == NULL && standard_library == NULL)
-        return EXIT_FAILED;
-    status = run_with_options(&options, options.dir != NULL ? options.dir : standard_library);
+    if (run.options.dir == NULL)
+        run.options.dir = standard_library = ask_program(arguments);
+    if (run.options.dir == NULL)
+        return complain("no DIR is given, and python3 does not say where its standard library is",
+                        "name the folder to inspect", EXIT_FAILED);
+    status = start(&run);
     free(standard_library);
     return status;
 }

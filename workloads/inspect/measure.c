@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * measure.c -- one number of a run for `lido bench inspect`, which starts lido once for each. */
-#include "run.h"
+#include "parts.h"
 
-#include <stdio.h>
+#include "common/processors.h"
+
 #include <string.h>
 
-static const char *const names[] = {"cpu", "hand-over", "rss", "system", "ready"};
-enum { CPU, HAND_OVER, RSS, SYSTEM, READY, MEASURE_COUNT };
+enum { CPU, PARSE, HAND_OVER, RSS, SYSTEM, READY, RULES, MEASURE_COUNT };
+static const char *const names[] = {"cpu", "parse", "hand-over", "rss", "system", "ready", "rules"};
 
 static int find(const char *name) {
     int measure = 0;
@@ -16,60 +17,49 @@ static int find(const char *name) {
 }
 
 bool measure_is_known(const char *name) {
-    if (find(name) < MEASURE_COUNT)
-        return true;
-    fprintf(stderr,
-            "lido run inspect: --measure is '%s', must be cpu, hand-over, rss, system or ready\n",
-            name);
-    return false;
+    return find(name) < MEASURE_COUNT;
 }
 
-static void *build_detectors(void *context) {
+bool measure_fits(const struct options *options) {
+    int measure = find(options->measure);
+    return (measure == CPU || !options->no_pool) && (measure == RULES || !options->share_rules) &&
+           (measure == PARSE || !options->plain_malloc) && (measure == READY || !options->serial);
+}
+
+static bool build_detector(void *context, uint32_t item) {
     struct run *run = context;
-    if (lido_object_pool_prepare(run->detectors, run->options->detectors) != LIDO_OK) {
-        pthread_mutex_lock(&run->lock);
-        snprintf(run->failure, sizeof run->failure, "%s", lido_last_error());
-        pthread_mutex_unlock(&run->lock);
-    }
-    alloc_thread_end();
-    return NULL;
+    return lido_object_pool_prepare(run->detectors, item + 1) == LIDO_OK;
+}
+
+static void end_thread(void *context) {
+    (void)context;
+    pooled_malloc_thread_end();
 }
 
 bool measure_getting_ready(struct run *run) {
-    enum { BUILDERS = 64 };
-    pthread_t threads[BUILDERS];
-    uint32_t wanted = run->options->serial ? 1 : count_processors(), started = 0;
+    struct crew crew = {.name = "inspect",
+                        .silent = true,
+                        .threads = run->options.serial ? 1 : count_processors(),
+                        .count = run->options.detectors,
+                        .work = build_detector,
+                        .end_thread = end_thread,
+                        .context = run};
     lido_object_pool_trim(run->detectors, 0);
     uint64_t begin_ns = lido_now_ns();
-    for (; started + 1 < wanted && started < BUILDERS; started++) {
-        if (pthread_create(&threads[started], NULL, build_detectors, run) != 0)
-            break;
-    }
-    build_detectors(run);
-    for (uint32_t i = 0; i < started; i++)
-        pthread_join(threads[i], NULL);
+    bool good = crew_run(&crew) == 0 && crew.done == crew.count;
     run->detect_ns = lido_now_ns() - begin_ns;
-    return run->failure[0] == '\0';
+    return good;
 }
 
 void measure_print(const struct run *run) {
-    double done = run->done > 0 ? run->done : 1;
-    double all = (double)run->allocations.served + (double)run->allocations.system;
-    switch (find(run->options->measure)) {
-    case CPU:
-        printf("%.6f\n", run->cpu_s * 1e3 / done);
-        break;
-    case HAND_OVER:
-        printf("%.6f\n", (double)run->hand_over_ns / 1e6 / done);
-        break;
-    case RSS:
-        printf("%.3f\n", (double)run->peak_rss_bytes / 1e6);
-        break;
-    case SYSTEM:
-        printf("%.3f\n", 1000 * (double)run->allocations.system / (all > 0 ? all : 1));
-        break;
-    default:
-        printf("%.3f\n", (double)run->detect_ns / 1e6);
-        break;
-    }
+    double done = run->crew.done > 0 ? run->crew.done : 1;
+    double all = (double)run->allocations.served + (double)run->allocations.system + 1e-9;
+    double figures[] = {[CPU] = run->cpu_s * 1e3 / done,
+                        [PARSE] = run->cpu_s * 1e3 / done,
+                        [RULES] = run->cpu_s * 1e3 / done,
+                        [HAND_OVER] = (double)run->hand_over_ns / 1e6 / done,
+                        [RSS] = (double)run->peak_rss_bytes / 1e6,
+                        [SYSTEM] = 1000 * (double)run->allocations.system / all,
+                        [READY] = (double)run->detect_ns / 1e6};
+    printf("%.6f\n", figures[find(run->options.measure)]);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
- * text.h -- growing arrays, interned strings, and paths made fit to print.
+ * text.h -- growing arrays and texts, strings known by number, and text made fit to print.
  *
- * Memory that cannot be had ends the program with a message and status 1: an analyser that is out
- * of memory has nothing better to do, and tree-sitter does the same.
+ * Memory that cannot be had ends the program with a message and status 1: a program that computes
+ * one answer has nothing better to do.
  */
-#ifndef INSPECT_TEXT_H
-#define INSPECT_TEXT_H
+#ifndef COMMON_TEXT_H
+#define COMMON_TEXT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,11 +29,19 @@ char *must_copy(const char *text, size_t length);
      &(array)->items[(array)->count++])
 void *array_grow(void *items, uint32_t *capacity, size_t item_bytes);
 
+/* A text that grows; not ended by a zero byte. */
+struct text {
+    char *items;
+    uint32_t count, capacity;
+};
+void text_add(struct text *text, const char *bytes, size_t length);
+void text_print(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
 #define NO_STRING 0u /* no string has this number */
 
 /* Strings, each kept once and known by a number from 1 on. */
 struct strings {
-    ARRAY(char) bytes;
+    struct text bytes;
     ARRAY(struct string) entries; /* entry 0 is unused */
     uint32_t *slots;              /* open addressing; a power of two, at most half full */
     uint32_t slot_count;

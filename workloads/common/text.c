@@ -2,8 +2,7 @@
  * text.c -- see text.h. */
 #include "text.h"
 
-#include "inspect.h"
-
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,8 @@
 void *must_realloc(void *old, size_t bytes) {
     void *memory = realloc(old, bytes != 0 ? bytes : 1);
     if (memory == NULL) {
-        fprintf(stderr, "lido: out of memory (%zu bytes asked for); use fewer --threads\n", bytes);
-        _Exit(EXIT_FAILED);
+        fprintf(stderr, "lido: out of memory, %zu bytes asked for\n", bytes);
+        _Exit(EXIT_FAILURE);
     }
     return memory;
 }
@@ -27,6 +26,27 @@ char *must_copy(const char *text, size_t length) {
 void *array_grow(void *items, uint32_t *capacity, size_t item_bytes) {
     *capacity = *capacity == 0 ? 16 : *capacity + *capacity / 2;
     return must_realloc(items, *capacity * item_bytes);
+}
+
+void text_add(struct text *text, const char *bytes, size_t length) {
+    while (text->capacity - text->count < length)
+        text->items = array_grow(text->items, &text->capacity, 1);
+    if (length > 0)
+        memcpy(text->items + text->count, bytes, length);
+    text->count += (uint32_t)length;
+}
+
+void text_print(struct text *text, const char *format, ...) {
+    va_list arguments, again;
+    va_start(arguments, format);
+    va_copy(again, arguments);
+    int length = vsnprintf(NULL, 0, format, arguments);
+    while (text->capacity - text->count <= (uint32_t)length)
+        text->items = array_grow(text->items, &text->capacity, 1);
+    vsnprintf(text->items + text->count, (size_t)length + 1, format, again);
+    text->count += (uint32_t)length;
+    va_end(again);
+    va_end(arguments);
 }
 
 static uint32_t hash_text(const char *text, uint32_t length) {
@@ -48,15 +68,6 @@ static void resize_slots(struct strings *strings, uint32_t slot_count) {
     }
 }
 
-static void append_bytes(struct strings *strings, const char *text, uint32_t length) {
-    uint32_t need = strings->bytes.count + length + 1;
-    while (strings->bytes.capacity < need)
-        strings->bytes.items = array_grow(strings->bytes.items, &strings->bytes.capacity, 1);
-    memcpy(strings->bytes.items + strings->bytes.count, text, length);
-    strings->bytes.items[need - 1] = '\0';
-    strings->bytes.count = need;
-}
-
 uint32_t strings_put(struct strings *strings, const char *text, uint32_t length) {
     if (strings->entries.count == 0)
         memset(array_push(&strings->entries), 0, sizeof(struct string));
@@ -72,7 +83,8 @@ uint32_t strings_put(struct strings *strings, const char *text, uint32_t length)
             return strings->slots[slot];
     }
     struct string entry = {strings->bytes.count, length, hash};
-    append_bytes(strings, text, length);
+    text_add(&strings->bytes, text, length);
+    *array_push(&strings->bytes) = '\0';
     strings->slots[slot] = strings->entries.count;
     *array_push(&strings->entries) = entry;
     return strings->slots[slot];

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT
+ * ask.h -- asks another program. */
+#ifndef COMMON_ASK_H
+#define COMMON_ASK_H
+
+/* Runs a program found on the PATH. Returns  the first line it prints, to be freed; NULL: it cannot be
+ * started, failed or printed nothing. */
+char *ask_program(char *const arguments[]);
+
+#endif

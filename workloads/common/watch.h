@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT
+ * watch.h -- what the main thread does while others work: it shows progress and listens to Ctrl-C.
+ *
+ * SIGINT and SIGTERM are blocked in all threads and read from a descriptor, so that an interruption
+ * is an ordinary event. The first one is told to the workers; a second one ends the program at once. */
+#ifndef COMMON_WATCH_H
+#define COMMON_WATCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct watch {
+    const char *name; /* of the program, for lines */
+    bool silent;
+    /* How much of `total` is done. */
+    uint32_t (*read_done)(void *context);
+    void (*interrupt)(void *context);
+    void *context;
+    uint32_t total;
+    int signals, wake;
+};
+
+/* Blocks the signals; before the first thread is started. */
+void watch_begin(struct watch *watch);
+/* Watches until some thread calls watch_end. */
+void watch_run(struct watch *watch);
+void watch_end(struct watch *watch);
+/* Gives the descriptors back; the signals stay blocked, so that what is left to do is done. */
+void watch_close(struct watch *watch);
+
+#endif

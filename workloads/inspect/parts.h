@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT
+ * parts.h -- what the parts of inspect know of each other.
+ *
+ *   corpus.c      which files, which modules            rules.c       queries of the user
+ *   detector.c    the pooled object, one file in it     groups.c      facts become findings
+ *   source.c      reads a file as Python would          worker.c      threads
+ *   visit.c       one walk over the tree for all kinds  store.c, report.c, measure.c   what comes out
+ *   look.c, literal.c     what the kinds see            inspect.c     options and the run
+ *   static.c, dynamic.c   the eight kinds
+ */
+#ifndef INSPECT_PARTS_H
+#define INSPECT_PARTS_H
+
+#include "common/crew.h"
+#include "common/files.h"
+#include "common/pooled_malloc.h"
+#include "common/query.h"
+#include "common/text.h"
+#include "inspect.h"
+
+#include <lido/object_pool.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <tree_sitter/api.h>
+
+/* ---- corpus.c ------------------------------------------------------------------------------- */
+
+struct source_file {
+    const char *path;
+    char *module;           /* "json.decoder"; "" for a folder that could not be read */
+    char *reason;           /* why it was not analysed, or NULL */
+    uint64_t bytes;         /* as found, later as read; 0 if it could not be read */
+    uint64_t weight;        /* the strengths of its places in findings, added up */
+    uint32_t places;        /* in findings */
+    uint32_t package_bytes; /* length of the package in module */
+    bool in_package, done;
+};
+
+#define NONE UINT32_MAX /* no file, no function */
+
+struct corpus {
+    struct found_files found;
+    ARRAY(struct source_file) files; /* by path, bytewise */
+    uint32_t *work;                  /* numbers of files, largest first */
+    struct strings modules;          /* names of modules ... */
+    ARRAY(uint32_t) module_files;    /* ... and the file that each means */
+    uint32_t work_count;
+};
+
+/* sample: so many files of the work only, evenly chosen; 0: all. false: errno says why. */
+bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample);
+void corpus_end(struct corpus *corpus);
+/* Returns  the file that a module name means, or NONE. */
+uint32_t corpus_find_module(struct corpus *corpus, const char *module);
+
+/* ---- Facts: what a file says ---------------------------------------------------------------- */
+
+/* The eight kinds in the order of their strength, then what rule files find. */
+enum kind { NAME, TYPE, MEANING, POSITION, ALGORITHM, EXECUTION, TIMING, VALUE, KIND_COUNT };
+enum { RULE = KIND_COUNT };
+
+enum role {
+#define ROLE(name) ROLE_##name,
+#include "grammar.def"
+};
+
+enum sort {
+#define SORT(name) SORT_##name,
+#include "grammar.def"
+};
+
+/* A place, with what it is grouped by. Strings are those of the file, later those of the run. */
+struct fact {
+    /* What it is grouped by. */
+    uint32_t sort, key;
+    uint32_t
+        scope; /* module of an import, number of a rule; groups.c makes it the file of the key */
+    uint32_t alias; /* of SORT_BIND, which is no place: `from scope import key as alias` */
+    /* Where it is; start is a byte offset, for order. */
+    uint32_t file, start, role, line;
+    uint32_t function, function_name; /* number in the file, or NONE */
+    bool plain;                       /* a call of a plain name, which an import may bind */
+    bool guarded;                     /* half of a protocol: in a finally block, or a with item */
+};
+enum {
+    GROUP_WORDS = 4,
+    ORDER_WORDS = 7
+}; /* a fact begins with what it is grouped and ordered by */
+
+struct function {
+    uint32_t name, start, end, parent;
+    uint32_t line, first_token, last_token; /* tokens of the body; last is behind */
+};
+
+/* ---- Syntax nodes, by what they are called in the grammar ------------------------------------- */
+
+enum node_kind {
+    NODE_OTHER,
+#define NAMED(id, name) NODE_##id,
+#define PLAIN(id, name) NODE_##id,
+#include "grammar.def"
+    NODE_KIND_COUNT
+};
+
+enum field {
+#define FIELD(name) FIELD_##name,
+#include "grammar.def"
+    FIELD_COUNT
+};
+
+/* ---- The detector: the pooled object ---------------------------------------------------------- */
+
+/* A node on the path from the root to the one at hand. */
+struct frame {
+    TSNode node;
+    uint32_t function; /* the innermost def that contains the node; a def contains itself */
+    uint8_t kind;      /* enum node_kind */
+    bool in_finally;   /* of the same function */
+    bool is_body;      /* the body of the def above it */
+};
+
+/* A call, taken apart once for all kinds. */
+struct call {
+    TSNode callee, object, arguments; /* without parentheses; object: of an attribute call */
+    const char *name;                 /* of the function reference; NULL: it has none */
+    uint32_t name_length;
+    bool attribute;
+};
+
+enum argument_sort { POSITIONAL, STAR, KEYWORD, TWO_STARS };
+struct argument {
+    TSNode node, value; /* differ for a keyword argument */
+    enum argument_sort sort;
+};
+
+struct token {
+    uint64_t hash;
+    bool is_semicolon;
+};
+
+/* Everything that analysing one file needs, built once: a parser, cursors, compiled user queries with
+ * their regular expressions, scratch and results. What never changes is shared by all detectors. */
+struct detector {
+    const struct corpus *corpus;
+    uint32_t kinds; /* bit mask of enum kind */
+    TSParser *parser;
+    TSTreeCursor walk, look; /* the walk, and glances at children */
+    TSQueryCursor *matches;
+    struct ruleset *rules;
+    struct query *query; /* the rules, compiled */
+    bool has_cursors, owns_query;
+
+    /* The file at hand. */
+    const struct source_file *file;
+    struct text source, text; /* text: scratch for keys */
+    uint32_t bad_line;        /* where a form stands that Python 3 refuses; 0: nowhere */
+    ARRAY(struct frame) frames;
+    ARRAY(TSNode) nodes; /* scratch for children */
+    ARRAY(struct argument) arguments;
+    ARRAY(struct token) tokens;
+    struct call call;
+    /* Of an assignment, `a = b = value` or `a: T = value`; both without parentheses. */
+    ARRAY(TSNode) targets;
+    TSNode value;
+
+    /* Its results. */
+    struct strings strings;
+    ARRAY(struct function) functions;
+    ARRAY(struct fact) facts;
+    uint64_t bytes;
+    char reason[96]; /* why it could not be analysed; "": it was */
+};
+
+/* One kind of connascence: which nodes it sees, and what it does then and at the end of a file. */
+struct kind_detector {
+    const char *name;
+    uint8_t strength;
+    bool heuristic;
+    void (*enter)(struct detector *d, const struct frame *frame);
+    void (*finish)(struct detector *d);
+    uint8_t wants[8]; /* enum node_kind */
+};
+extern const struct kind_detector kind_detectors[KIND_COUNT];   /* dynamic.c */
+void name_enter(struct detector *d, const struct frame *frame); /* static.c, these five */
+void type_enter(struct detector *d, const struct frame *frame);
+void meaning_enter(struct detector *d, const struct frame *frame);
+void position_enter(struct detector *d, const struct frame *frame);
+void algorithm_finish(struct detector *d);
+
+struct ruleset;
+/* Makes the tables that all detectors share; false, with *message: the grammar does not fit. */
+bool detector_prepare(const char **message);
+/* NULL: a rule does not compile; rules->error says why. */
+struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules,
+                                 uint32_t kinds);
+void detector_destroy(struct detector *d);
+void detector_reset(struct detector *d);
+/* Reads and analyses a file; results and reason are in d until the reset. */
+void detector_run(struct detector *d, uint32_t file);
+
+/* Fills d->source (no byte-order mark, line ends as LF, a zero byte behind); false: d->reason. */
+bool source_read(struct detector *d);
+
+void visit_prepare(const TSLanguage *language);
+void visit_tree(struct detector *d, TSNode root);
+
+/* ---- look.c, literal.c: what the kinds see of the tree ----------------------------------------- */
+
+enum node_kind kind_of(TSNode node);
+TSNode field_of(TSNode node, enum field field);
+const char *text_of(const struct detector *d, TSNode node, uint32_t *length);
+bool text_is(const struct detector *d, TSNode node, const char *text);
+TSNode without_parentheses(TSNode node);
+/* The text of a node as a string; the scratch text as one. */
+uint32_t put_node(struct detector *d, TSNode node);
+uint32_t put_text(struct detector *d);
+/* Adds the text of a node to the scratch text, without white space. */
+void add_compact(struct detector *d, TSNode node);
+/* Collects the named children that are no comments at the end of d->nodes; returns how many. The
+ * caller takes them off again. */
+uint32_t push_children(struct detector *d, TSNode node);
+uint32_t count_children(struct detector *d, TSNode node);
+/* The frame `up` levels above the current one; NULL beyond the root. */
+const struct frame *frame_above(const struct detector *d, uint32_t up);
+/* Whether the node at hand is a statement of the file itself. */
+bool at_top_level(const struct detector *d);
+struct call take_call_apart(const struct detector *d, TSNode call);
+bool calls(const struct call *call, const char *name);
+/* The arguments of d->call in order, in d->arguments; returns how many are positional or starred. */
+uint32_t collect_arguments(struct detector *d);
+/* Fills d->targets and d->value; false: a link of a chain, or no value. */
+bool take_assignment_apart(struct detector *d, TSNode assignment);
+/* Adds a fact in the function of the node at hand. */
+struct fact *note(struct detector *d, enum sort sort, enum role role, uint32_t key, TSNode place);
+
+enum literal_sort { NO_LITERAL, AN_INTEGER, A_FLOAT, AN_IMAGINARY, A_STRING };
+struct literal {
+    enum literal_sort sort;
+    bool trivial; /* 0, 1, -1, empty, "__main__" */
+    uint32_t key; /* string */
+};
+/* What literal a node is; parentheses and a minus sign are looked through. */
+struct literal read_literal(struct detector *d, TSNode node);
+/* The key of a number as a real number: 1.0 is 1. */
+uint32_t real_number_key(struct detector *d, const struct literal *literal);
+
+/* ---- rules.c: tree-sitter queries in *.scm files, docs/inspect.md ------------------------------- */
+
+struct rule {
+    char *name, *path; /* name: "rule.environment", the kind of its findings */
+    uint32_t start;    /* in the joint text */
+};
+
+struct ruleset {
+    ARRAY(struct rule) rules;
+    struct text text;     /* all files, one after another: one query walks a tree once */
+    struct query *shared; /* one for all detectors instead of one each; for comparison */
+    pthread_mutex_t lock;
+    char error[512];           /* why the last compilation failed; under the lock */
+    uint64_t match_limit_hits; /* files in which the query gave up; under the lock */
+};
+
+/* Reads a file or all *.scm of a folder; false: rules->error says why. */
+bool rules_read(struct ruleset *rules, const char *path);
+void rules_end(struct ruleset *rules);
+/* NULL: rules->error says why. */
+struct query *rules_compile(struct ruleset *rules);
+/* Runs the rules over a tree and adds their facts. */
+void rules_run(struct ruleset *rules, struct detector *d, TSNode root);
+
+/* ---- A run ------------------------------------------------------------------------------------- */
+
+enum locality { LOCALITY_FUNCTION, LOCALITY_MODULE, LOCALITY_PACKAGE, LOCALITY_PROJECT };
+
+struct finding {
+    uint32_t first, degree; /* its places in run->facts */
+    uint32_t key;           /* string */
+    const char *kind_name;  /* "name" ... "value" or "rule.<stem>" */
+    uint8_t kind, strength, locality;
+    bool heuristic;
+};
+
+struct options {
+    const char *dir, *db, *json, *kind_list, *rules, *measure;
+    uint32_t threads, detectors, sample, kinds;
+    bool no_pool, no_progress, share_rules, plain_malloc, serial;
+};
+
+struct run {
+    struct options options;
+    struct corpus corpus;
+    struct ruleset rules;
+    lido_object_pool *detectors; /* NULL with no_pool */
+    struct crew crew;
+
+    pthread_mutex_t lock; /* over all down to the empty line */
+    struct strings strings;
+    ARRAY(uint32_t) map;      /* from strings of a file */
+    ARRAY(struct fact) facts; /* later: places, by group */
+    ARRAY(struct fact) binds; /* those of SORT_BIND */
+    uint64_t bytes, detect_ns, hand_over_ns, made_without_pool;
+    char failure[512]; /* why no more files can be done; "": all is well */
+
+    ARRAY(struct finding) findings; /* by kind, key, first place */
+    uint64_t begin_ns, peak_rss_bytes;
+    double wall_s, cpu_s;
+    lido_object_pool_stats pool;
+    struct pooled_malloc_counts allocations;
+};
+
+/* Copies a file's results out of the detector; from any thread. */
+void groups_take(struct run *run, const struct detector *d, uint32_t file);
+/* Makes the findings; all workers have ended. */
+void groups_finish(struct run *run);
+extern const char *const role_names[];
+extern const char *const locality_names[];
+
+/* Makes the pool with one detector in it, so that a bad rule is found here; false: run->failure. */
+bool workers_prepare(struct run *run);
+/* Analyses the corpus; returns when it is done or interrupted. false: run->failure. */
+bool workers_run(struct run *run);
+bool workers_end(struct run *run);
+
+/* Opens the database and locks it for writing. NULL: *message, to be freed. */
+struct sqlite3 *store_open(const char *path, char **message);
+/* Writes files and findings in one transaction and closes; a NULL run: only closes. */
+bool store_write(struct sqlite3 *db, const struct run *run, char **message);
+
+void report_summary(const struct run *run, FILE *out);
+bool report_json(const struct run *run, const char *path); /* false: errno says why */
+
+/* false: there is no such measure, or what the options compare has no meaning for it. */
+bool measure_is_known(const char *name);
+bool measure_fits(const struct options *options);
+bool measure_getting_ready(struct run *run); /* in place of workers_run */
+void measure_print(const struct run *run);
+
+#endif
