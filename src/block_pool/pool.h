@@ -142,6 +142,11 @@ static inline uint64_t lido__drawn(const struct lido_block_pool *pool) {
     return pool->existing - pool->slab_free - pool->depot_cached;
 }
 
+/* With the lock held: the depot has more empty magazines than stores could want. */
+static inline bool lido__has_spare_empties(const struct lido_block_pool *pool) {
+    return pool->empty_count > pool->store_count * UINT64_C(2) + 1;
+}
+
 /* ---- slab.c, all with the lock held unless said ------------------------------------------ */
 
 /* Fixes strides and slab sizes. Without the lock. */

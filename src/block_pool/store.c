@@ -21,7 +21,6 @@
 enum {
     DRAIN_PATIENCE_NS = 200 * 1000, /* for all stores of one visit */
     DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
-    TIDY_BYTES = 1 << 20,           /* given back by one slow call, and one slab more */
     LINE_BYTES = 64, /* of the cache: what one thread writes shares none with another's */
     FULL_MIN = 2,    /* full magazines that the depot keeps at least */
 };
@@ -495,15 +494,11 @@ static void loosen(struct lido_block_pool *pool) {
 }
 
 /* With the lock held. */
-static bool has_spare_empties(const struct lido_block_pool *pool) {
-    return pool->empty_count > pool->store_count * UINT64_C(2) + 1;
-}
-
 static bool needs_tidying(const struct lido_block_pool *pool) {
     const struct lido__slab *slab = pool->lists[LIDO__SLAB_LISTS].first;
     bool is_idle = slab && !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER &&
                    lido__sys.coarse_ns() - slab->empty_since_ns >= pool->idle_keep_ns;
-    return is_idle || pool->doubles || has_spare_empties(pool);
+    return is_idle || pool->doubles || lido__has_spare_empties(pool);
 }
 
 /* ---- Acquire ----------------------------------------------------------------------------- */
@@ -790,43 +785,4 @@ bool lido__store_release(struct lido_block_pool *pool, void *block) {
     if (is_untidy)
         lido__store_tidy(pool);
     return is_put;
-}
-
-/* ---- Afterwards -------------------------------------------------------------------------- */
-
-/* With the lock held: something that a slow call should end, off the lock. */
-static struct lido__slab *idle_slab(struct lido_block_pool *pool) {
-    if (!pool->lists[LIDO__SLAB_LISTS].first || pool->idle_keep_ns == LIDO_FOREVER)
-        return NULL;
-    uint64_t now_ns = lido__sys.coarse_ns();
-    return now_ns < pool->idle_keep_ns ? NULL
-                                       : lido__slab_detach(pool, now_ns - pool->idle_keep_ns);
-}
-
-static void tell_doubles(struct lido_block_pool *pool, uint64_t doubles) {
-    (void)lido__add(&pool->refused_release, doubles, relaxed);
-    LIDO__LOG(LIDO_LOG_ERROR, "block_pool.released_twice", {"pool", pool->resource.info.name, 0},
-              {"blocks", NULL, (int64_t)doubles});
-}
-
-void lido__store_tidy(struct lido_block_pool *pool) {
-    for (uint64_t bytes = 0; bytes < TIDY_BYTES;) {
-        struct lido__magazine *magazine = NULL;
-        lido__lock(&pool->lock);
-        struct lido__slab *slab = idle_slab(pool);
-        if (has_spare_empties(pool)) {
-            magazine = pop_empty(pool);
-            pool->magazine_count--;
-        }
-        uint64_t doubles = pool->doubles;
-        pool->doubles = 0;
-        lido__unlock(&pool->lock);
-        if (slab)
-            bytes += lido__slab_end(slab);
-        lido__sys.free(magazine);
-        if (doubles)
-            tell_doubles(pool, doubles);
-        if (!slab && !magazine)
-            return;
-    }
 }
