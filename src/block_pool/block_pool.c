@@ -107,8 +107,7 @@ static void end_pool(struct lido_block_pool *pool) {
 static bool set_up(struct lido_block_pool *pool, const lido_block_pool_options *options) {
     const uint32_t never = offsetof(struct lido__thread, near) +
                            LIDO__NEAR_CHAINS * (uint32_t)sizeof(struct lido__near *);
-    pool->lock =
-        (lido__mutex)PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP; /* held for less than a sleep */
+    lido__mutex_init(&pool->lock);
     pool->acquire_near = pool->release_near = never;
     pool->idle_keep_ns = options->idle_keep_ns;
     pool->limit = options->block_limit;
