@@ -41,6 +41,10 @@ enum {
     LIDO_BLOCK_POOL_ZERO     = 1 << 0, /* every block is all zero bytes when acquired */
     LIDO_BLOCK_POOL_RESERVED = 1 << 1, /* block_limit blocks are mapped and touched at creation;
                                           none is made or given back afterwards */
+    LIDO_BLOCK_POOL_EXACT    = 1 << 2, /* which blocks are out is kept apart from them, a byte each, so
+                                          that also a block that was written to after its release is
+                                          refused the second time; some nanoseconds a call. Always so
+                                          where blocks are smaller than 8 bytes */
 };
 
 /* How blocks are backed; for finding errors, without building anything anew. */

@@ -37,6 +37,10 @@ static bool real_protect(void *memory, size_t bytes, bool accessible) {
     return mprotect(memory, bytes, accessible ? PROT_READ | PROT_WRITE : PROT_NONE) == 0;
 }
 
+static bool real_purge(void *memory, size_t bytes) {
+    return madvise(memory, bytes, MADV_DONTNEED) == 0;
+}
+
 static uint64_t read_clock(clockid_t clock) {
     struct timespec t;
     (void)clock_gettime(clock, &t);
@@ -98,9 +102,9 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
 #define REAL_TABLE                                                                                 \
     {                                                                                              \
         .alloc = real_alloc, .free = real_free, .map = real_map, .unmap = real_unmap,              \
-        .protect = real_protect, .now_ns = real_now_ns, .coarse_ns = real_coarse_ns,               \
-        .wall_ns = real_wall_ns, .park = real_park, .unpark = real_unpark,                         \
-        .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
+        .protect = real_protect, .purge = real_purge, .now_ns = real_now_ns,                       \
+        .coarse_ns = real_coarse_ns, .wall_ns = real_wall_ns, .park = real_park,                   \
+        .unpark = real_unpark, .barrier_register = real_barrier_register, .barrier = real_barrier, \
         .thread_id = real_thread_id, .key_create = real_key_create, .key_set = real_key_set,       \
         .at_fork = real_at_fork                                                                    \
     }

@@ -21,6 +21,7 @@ struct lido__sys {
     void *(*map)(size_t bytes);
     void (*unmap)(void *memory, size_t bytes);
     bool (*protect)(void *memory, size_t bytes, bool accessible);
+    bool (*purge)(void *memory, size_t bytes); /* true: gives the pages back; they read as zero */
 
     /* Time, in nanoseconds. coarse_ns is now_ns of the last timer interrupt: cheap, some
      * milliseconds old. wall_ns counts from 1970. */

@@ -25,6 +25,11 @@ static lido__thread_exit_call exit_calls[EXIT_CALLS];
 static pthread_key_t key;
 static bool has_key;
 
+/* Records are mapped: a thread whose first call of lido is a release gets one without malloc. */
+static void free_record(struct lido__thread *thread) {
+    lido__sys.unmap(thread, sizeof *thread);
+}
+
 static void end_record(struct lido__thread *thread) {
     for (int i = EXIT_CALLS - 1; i >= 0; i--) {
         lido__lock(&lock);
@@ -49,7 +54,7 @@ static void at_thread_exit(void *record) {
     unlink_record(thread);
     lido__unlock(&lock);
     lido__thread_self = &lido__thread_none;
-    lido__sys.free(thread);
+    free_record(thread);
 }
 
 static void fork_prepare(void) {
@@ -87,7 +92,7 @@ static void fork_settle(void) {
         struct lido__thread *thread = vanished;
         vanished = thread->next;
         end_record(thread);
-        lido__sys.free(thread);
+        free_record(thread);
     }
 }
 
@@ -119,14 +124,13 @@ static void link_record(struct lido__thread *thread) {
 struct lido__thread *lido__thread_attach(void) {
     struct lido__thread *thread = NULL;
     if (make_key())
-        thread = lido__sys.alloc(sizeof *thread, _Alignof(struct lido__thread));
+        thread = lido__sys.map(sizeof *thread);
     if (!thread)
         return NULL;
-    memset(thread, 0, sizeof *thread);
     memcpy(thread->near, lido__thread_none.near, sizeof thread->near);
     thread->id = lido__sys.thread_id();
     if (lido__sys.key_set(key, thread) != 0) {
-        lido__sys.free(thread);
+        free_record(thread);
         return NULL;
     }
     lido__lock(&lock);

@@ -1,112 +1,337 @@
 /* SPDX-License-Identifier: MIT
- * See slab.h. */
-#include "block_pool/slab.h"
+ * Slabs: memory for some blocks, and apart from it, out of reach of what the application writes, a
+ * bit for each block that is free here.
+ *
+ *      [ block | block | block | ... carved | not yet blocks, not yet touched ... ]
+ *
+ * Blocks are carved as they are needed, so that a pool of ten blocks touches the pages of ten. The
+ * fullest slab serves first: that is how blocks in use gather in few slabs, and others get empty.
+ *
+ *   I1  a slab is in the list of its fullness; with nothing to give in none; with all to give in the
+ *       last list, where the longest empty is first
+ *   I2  existing = sum of carved, slab_free = sum of free_count, idle = that of empty slabs */
+#include "block_pool/canary.h"
+#include "block_pool/pool.h"
 
 #include "base/sys.h"
 
 #include <string.h>
 
-enum { SLAB_BYTES = 64 * 1024, LARGE_BLOCK_BYTES = 8 * 1024, LARGE_SLAB_BYTES = 256 * 1024 };
+enum { EMPTY = LIDO__SLAB_LISTS, NO_LIST };
 
 static size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
 }
 
-struct shape lido__slab_shape(const lido_block_pool_options *options) {
-    struct shape shape = {.block_bytes = (size_t)options->block_size,
-                          .align = (size_t)options->block_align,
-                          .page_bytes = lido__page_bytes(),
-                          .per_slab = 1,
-                          .mode = options->mode};
-    shape.stride_bytes = round_up(shape.block_bytes, shape.align);
-    if (shape.mode == LIDO_BLOCK_POOL_SLABS) {
-        size_t slab_bytes = shape.stride_bytes > LARGE_BLOCK_BYTES ? LARGE_SLAB_BYTES : SLAB_BYTES;
-        if (slab_bytes > shape.stride_bytes)
-            shape.per_slab = slab_bytes / shape.stride_bytes;
-        if (options->block_limit && options->block_limit < shape.per_slab)
-            shape.per_slab = options->block_limit;
+/* ---- Shape ------------------------------------------------------------------------------- */
+
+/* The inverse of an odd number modulo a power of two: each step doubles the bits that are right. */
+static uintptr_t inverse_of(uintptr_t odd) {
+    uintptr_t inverse = odd;
+    for (int bits = 3; bits < (int)sizeof inverse * 8; bits *= 2)
+        inverse *= 2 - odd * inverse;
+    return inverse;
+}
+
+/* The smallest slab that has 8 blocks and wastes at most 1/256 behind the last one (only the rest of
+ * its last page counts: what lies behind is never touched); large blocks have fewer, down to 1. */
+static void choose_slab_bytes(struct lido_block_pool *pool) {
+    const size_t largest = (size_t)LIDO__UNIT_BYTES << (LIDO__EXTENT_ORDERS - 1);
+    size_t bytes = LIDO__UNIT_BYTES, stride = pool->stride_bytes;
+    for (; bytes < largest; bytes *= 2) {
+        size_t used = bytes / stride * stride;
+        size_t waste = round_up(used, pool->page_bytes) - used;
+        if (bytes / stride >= 8 && waste * 256 <= used)
+            break;
     }
-    shape.memory_bytes = round_up(shape.stride_bytes * (size_t)shape.per_slab, shape.page_bytes);
-    if (shape.mode == LIDO_BLOCK_POOL_GUARD)
-        shape.memory_bytes += shape.page_bytes;
-    if (shape.mode == LIDO_BLOCK_POOL_PASS_THROUGH)
-        shape.memory_bytes = shape.stride_bytes;
-    return shape;
+    if (stride * 4 > largest)
+        bytes = round_up(stride, LIDO__UNIT_BYTES);
+    pool->slab_bytes = bytes;
+    pool->slab_blocks = (uint32_t)(bytes / stride);
 }
 
-static uint64_t word_count(const struct shape *shape) {
-    return (shape->per_slab + 63) / 64;
+void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_options *options) {
+    pool->block_bytes = (size_t)options->block_size;
+    pool->page_bytes = lido__page_bytes();
+    pool->stride_bytes = round_up(pool->block_bytes, (size_t)options->block_align);
+    pool->has_canary = pool->stride_bytes >= sizeof(uint64_t);
+    choose_slab_bytes(pool);
+    pool->shift = (uint32_t)__builtin_ctzll(pool->stride_bytes);
+    pool->inverse = inverse_of(pool->stride_bytes >> pool->shift);
+    if (options->block_limit && options->block_limit < pool->slab_blocks)
+        pool->slab_blocks = (uint32_t)options->block_limit;
+    size_t many = LIDO__MAGAZINE_BYTES / pool->stride_bytes;
+    pool->magazine_blocks = many > LIDO__MAGAZINE_BLOCKS       ? LIDO__MAGAZINE_BLOCKS
+                            : many < LIDO__MAGAZINE_BLOCKS_MIN ? LIDO__MAGAZINE_BLOCKS_MIN
+                                                               : (uint32_t)many;
 }
 
-size_t lido__slab_overhead(const struct shape *shape) {
-    return sizeof(struct slab) + (size_t)word_count(shape) * sizeof(uint64_t);
+/* ---- Lists ------------------------------------------------------------------------------- */
+
+static uint32_t list_for(const struct lido__slab *slab) {
+    uint32_t to_give = slab->free_count + slab->block_count - slab->carved;
+    if (to_give == 0)
+        return NO_LIST;
+    if (to_give == slab->block_count)
+        return EMPTY;
+    return (uint32_t)((uint64_t)to_give * LIDO__SLAB_LISTS / slab->block_count);
 }
 
-static char *make_memory(const struct shape *shape) {
-    if (shape->mode == LIDO_BLOCK_POOL_PASS_THROUGH)
-        return lido__sys.alloc(shape->block_bytes, shape->align);
-    char *memory = lido__sys.map(shape->memory_bytes);
-    if (memory && shape->mode == LIDO_BLOCK_POOL_GUARD &&
-        !lido__sys.protect(memory + shape->memory_bytes - shape->page_bytes, shape->page_bytes,
-                           false)) {
-        lido__sys.unmap(memory, shape->memory_bytes);
+static void list_remove(struct lido_block_pool *pool, struct lido__slab *slab) {
+    if (slab->list == NO_LIST)
+        return;
+    struct lido__slab_list *list = &pool->lists[slab->list];
+    *(slab->previous ? &slab->previous->next : &list->first) = slab->next;
+    *(slab->next ? &slab->next->previous : &list->last) = slab->previous;
+    slab->list = NO_LIST;
+}
+
+static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t at) {
+    slab->list = at;
+    if (at == NO_LIST)
+        return;
+    struct lido__slab_list *list = &pool->lists[at];
+    slab->previous = list->last;
+    slab->next = NULL;
+    *(list->last ? &list->last->next : &list->first) = slab;
+    list->last = slab;
+}
+
+/* Around each change of a slab's counts. */
+static void change_begin(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    if (slab->list == EMPTY)
+        pool->idle -= slab->free_count;
+}
+
+static void change_end(struct lido_block_pool *pool, struct lido__slab *slab) {
+    uint32_t list = list_for(slab);
+    if (list == EMPTY)
+        pool->idle += slab->free_count;
+    if (list == slab->list)
+        return;
+    list_remove(pool, slab);
+    list_append(pool, slab, list);
+    if (list == EMPTY)
+        slab->empty_since_ns = lido__sys.coarse_ns();
+}
+
+/* ---- Blocks ------------------------------------------------------------------------------ */
+
+static size_t committed_by(const struct lido_block_pool *pool, uint32_t carved) {
+    return round_up(carved * pool->stride_bytes, pool->page_bytes);
+}
+
+/* Makes blocks in fresh memory. Each gets its canary, which touches its first page; with `touch`,
+ * every page. They count as neither free nor handed out yet. */
+static void carve(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t count,
+                  bool touch) {
+    char *from = lido__slab_block(slab, slab->carved);
+    char *to = lido__slab_block(slab, slab->carved + count);
+    for (char *page = from; touch && page < to; page += pool->page_bytes)
+        lido__store((_Atomic(char) *)page, 0, relaxed);
+    for (char *block = from; pool->has_canary && block < to; block += pool->stride_bytes)
+        lido__canary_set(block);
+    pool->committed_bytes -= committed_by(pool, slab->carved);
+    slab->carved += count;
+    pool->committed_bytes += committed_by(pool, slab->carved);
+    if (pool->committed_bytes > pool->committed_peak)
+        pool->committed_peak = pool->committed_bytes;
+    pool->existing += count;
+    pool->made += count;
+    lido__map_set_carved(slab->extent.memory, slab->extent.bytes, slab->carved);
+}
+
+static uint32_t take_free(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t count,
+                          void **blocks) {
+    uint32_t taken = 0;
+    while (taken < count && slab->free_count > 0) {
+        uint64_t *word = &slab->bit[slab->first_word];
+        if (*word == 0) {
+            slab->first_word++;
+            continue;
+        }
+        uint64_t i = slab->first_word * UINT64_C(64) + (uint64_t)__builtin_ctzll(*word);
+        *word &= *word - 1;
+        slab->free_count--;
+        blocks[taken++] = lido__slab_block(slab, i);
+    }
+    pool->slab_free -= taken;
+    return taken;
+}
+
+static struct lido__slab *fullest(const struct lido_block_pool *pool) {
+    for (uint32_t i = 0; i < LIDO__SLAB_LISTS; i++)
+        if (pool->lists[i].first)
+            return pool->lists[i].first;
+    return pool->lists[EMPTY].last;
+}
+
+uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **blocks) {
+    uint32_t taken = 0;
+    struct lido__slab *slab = NULL;
+    while (taken < count && (slab = fullest(pool)) != NULL) {
+        change_begin(pool, slab);
+        taken += take_free(pool, slab, count - taken, blocks + taken);
+        uint32_t fresh = slab->block_count - slab->carved;
+        if (fresh > count - taken)
+            fresh = count - taken;
+        for (uint32_t i = 0; i < fresh; i++)
+            blocks[taken + i] = lido__slab_block(slab, slab->carved + i);
+        if (fresh)
+            carve(pool, slab, fresh, false);
+        taken += fresh;
+        change_end(pool, slab);
+    }
+    return taken;
+}
+
+struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const void *block,
+                                   uint32_t *i) {
+    struct lido__place place = lido__map_find(block, pool->map.tag);
+    uintptr_t offset = (uintptr_t)block - place.start;
+    uintptr_t number = offset / pool->stride_bytes;
+    if (!place.slab || number >= place.carved || offset % pool->stride_bytes != 0)
         return NULL;
-    }
-    return memory;
+    *i = (uint32_t)number;
+    return place.slab;
 }
 
-struct slab *lido__slab_make(const struct shape *shape, bool touch) {
-    struct slab *slab = lido__sys.alloc(lido__slab_overhead(shape), _Alignof(struct slab));
-    char *memory = slab ? make_memory(shape) : NULL;
-    if (!memory) {
+bool lido__slab_put(struct lido_block_pool *pool, void *block) {
+    uint32_t i = 0;
+    struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    if (!slab || lido__slab_is_free(slab, i))
+        return false;
+    change_begin(pool, slab);
+    slab->bit[i / 64] |= UINT64_C(1) << i % 64;
+    slab->free_count++;
+    pool->slab_free++;
+    if (i / 64 < slab->first_word)
+        slab->first_word = i / 64;
+    change_end(pool, slab);
+    return true;
+}
+
+/* ---- Life of a slab ---------------------------------------------------------------------- */
+
+static size_t overhead_bytes(const struct lido_block_pool *pool, uint32_t block_count) {
+    return sizeof(struct lido__slab) + (block_count + 63) / 64 * sizeof(uint64_t) +
+           (pool->is_exact ? block_count : 0);
+}
+
+static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_count) {
+    size_t bytes = overhead_bytes(pool, block_count);
+    struct lido__slab *slab = lido__sys.alloc(bytes, _Alignof(struct lido__slab));
+    if (!slab)
+        return NULL;
+    memset(slab, 0, bytes);
+    slab->pool = pool;
+    slab->block_count = block_count;
+    slab->list = NO_LIST;
+    slab->out = (_Atomic(uint8_t) *)(void *)(slab->bit + (block_count + 63) / 64);
+    if (!lido__extent_get(pool->slab_bytes, &slab->extent)) {
         lido__sys.free(slab);
         return NULL;
     }
-    memset(slab, 0, lido__slab_overhead(shape));
-    /* Bits behind the last block are set for good, so that no search finds them free. */
-    if (shape->per_slab % 64 != 0)
-        slab->live[shape->per_slab / 64] = UINT64_MAX << shape->per_slab % 64;
-    slab->memory = memory;
-    slab->blocks = memory;
-    if (shape->mode == LIDO_BLOCK_POOL_GUARD)
-        slab->blocks += shape->memory_bytes - shape->page_bytes - shape->stride_bytes;
-    touch = touch && shape->mode == LIDO_BLOCK_POOL_SLABS;
-    for (size_t at = 0; touch && at < shape->memory_bytes; at += shape->page_bytes)
-        memory[at] = 0;
+    if (!lido__map_insert(slab, slab->extent.memory, slab->extent.bytes, pool->map.tag)) {
+        lido__extent_put(&slab->extent);
+        lido__sys.free(slab);
+        return NULL;
+    }
     return slab;
 }
 
-void lido__slab_end(struct slab *slab, const struct shape *shape) {
-    if (shape->mode == LIDO_BLOCK_POOL_PASS_THROUGH)
-        lido__sys.free(slab->memory);
-    else
-        lido__sys.unmap(slab->memory, shape->memory_bytes);
+/* Makes room for one more number; lets the lock go in between. False: no memory. */
+static bool grow_table(struct lido_block_pool *pool) {
+    while (pool->slab_count >= pool->slab_capacity) {
+        uint64_t capacity = pool->slab_capacity ? pool->slab_capacity * 2 : 4;
+        lido__unlock(&pool->lock);
+        size_t bytes = (size_t)capacity * sizeof(struct lido__slab *);
+        struct lido__slab **table = lido__sys.alloc(bytes, sizeof(void *)), **old = table;
+        lido__lock(&pool->lock);
+        if (!table)
+            return false;
+        if (capacity > pool->slab_capacity) {
+            old = pool->slabs;
+            memset(table, 0, bytes);
+            if (old)
+                memcpy(table, old, (size_t)pool->slab_capacity * sizeof(struct lido__slab *));
+            pool->slabs = table;
+            pool->slab_capacity = capacity;
+        }
+        lido__unlock(&pool->lock);
+        lido__sys.free(old);
+        lido__lock(&pool->lock);
+    }
+    return true;
+}
+
+bool lido__slab_add(struct lido_block_pool *pool, uint32_t block_count) {
+    lido__unlock(&pool->lock);
+    struct lido__slab *slab = make(pool, block_count);
+    lido__lock(&pool->lock);
+    if (!slab)
+        return false;
+    if (!grow_table(pool)) {
+        lido__unlock(&pool->lock);
+        (void)lido__slab_end(slab);
+        lido__lock(&pool->lock);
+        return false;
+    }
+    uint64_t number = pool->smallest_free_number;
+    while (pool->slabs[number])
+        number++;
+    pool->smallest_free_number = number + 1;
+    if (number >= pool->number_count)
+        pool->number_count = number + 1;
+    slab->number = number;
+    pool->slabs[number] = slab;
+    pool->slab_count++;
+    pool->slab_overhead_bytes += overhead_bytes(pool, block_count);
+    change_end(pool, slab);
+    return true;
+}
+
+struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empty_before_ns) {
+    struct lido__slab *slab = pool->lists[EMPTY].first;
+    if (!slab || pool->is_reserved || pool->slab_count <= pool->keep_slabs ||
+        slab->empty_since_ns > empty_before_ns)
+        return NULL;
+    change_begin(pool, slab);
+    list_remove(pool, slab);
+    pool->slabs[slab->number] = NULL;
+    if (slab->number < pool->smallest_free_number)
+        pool->smallest_free_number = slab->number;
+    pool->slab_count--;
+    pool->existing -= slab->carved;
+    pool->slab_free -= slab->free_count;
+    pool->committed_bytes -= committed_by(pool, slab->carved);
+    pool->slab_overhead_bytes -= overhead_bytes(pool, slab->block_count);
+    lido__map_remove(slab->extent.memory, slab->extent.bytes);
+    return slab;
+}
+
+uint64_t lido__slab_end(struct lido__slab *slab) {
+    uint64_t bytes = committed_by(slab->pool, slab->carved);
+    lido__map_remove(slab->extent.memory, slab->extent.bytes);
+    lido__extent_put(&slab->extent);
     lido__sys.free(slab);
+    return bytes;
 }
 
-/* Whole pages: the block itself need not begin at one. */
-bool lido__slab_open(const struct slab *slab, const struct shape *shape, bool accessible) {
-    return lido__sys.protect(slab->memory, shape->memory_bytes - shape->page_bytes, accessible);
-}
-
-void *lido__slab_take(struct slab *slab, const struct shape *shape) {
-    while (slab->live[slab->first_word] == UINT64_MAX)
-        slab->first_word++;
-    uint64_t bit = (uint64_t)__builtin_ctzll(~slab->live[slab->first_word]);
-    slab->live[slab->first_word] |= UINT64_C(1) << bit;
-    slab->live_count++;
-    return lido__slab_block(slab, shape, slab->first_word * 64 + bit);
-}
-
-uint64_t lido__slab_find(const struct slab *slab, const struct shape *shape, const void *block) {
-    uintptr_t offset = (uintptr_t)block - (uintptr_t)slab->blocks;
-    uint64_t i = offset / shape->stride_bytes;
-    return i < shape->per_slab && offset % shape->stride_bytes == 0 ? i : shape->per_slab;
-}
-
-void lido__slab_put(struct slab *slab, uint64_t i) {
-    slab->live[i / 64] &= ~(UINT64_C(1) << i % 64);
-    slab->live_count--;
-    if (i / 64 < slab->first_word)
-        slab->first_word = i / 64;
+bool lido__slab_carve_ready(struct lido_block_pool *pool, uint64_t count) {
+    while (count > 0) {
+        uint32_t blocks = pool->slab_blocks;
+        if (pool->is_reserved && count < blocks)
+            blocks = (uint32_t)count;
+        if (!lido__slab_add(pool, blocks))
+            return false;
+        struct lido__slab *slab = pool->lists[EMPTY].last;
+        uint32_t carved = count < blocks ? (uint32_t)count : blocks;
+        carve(pool, slab, carved, true);
+        for (uint32_t i = 0; i < carved; i++)
+            (void)lido__slab_put(pool, lido__slab_block(slab, i));
+        count -= carved;
+    }
+    pool->keep_slabs = pool->slab_count;
+    return true;
 }

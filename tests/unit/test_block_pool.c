@@ -110,7 +110,7 @@ static const struct {
     {{.block_size = 8, .block_align = 24}, LIDO_ERR_ARGUMENT, "block_align is 24"},
     {{.block_size = 8, .block_align = 8192}, LIDO_ERR_ARGUMENT, "block_align is 8192"},
     {{.block_size = 8, .block_align = UINT64_MAX}, LIDO_ERR_ARGUMENT, "block_align"},
-    {{.block_size = 8, .flags = 4}, LIDO_ERR_UNSUPPORTED, "flags"},
+    {{.block_size = 8, .flags = 8}, LIDO_ERR_UNSUPPORTED, "flags"},
     {{.block_size = 8, .flags = UINT64_C(1) << 63}, LIDO_ERR_UNSUPPORTED, "flags"},
     {{.block_size = 8, .mode = 4}, LIDO_ERR_UNSUPPORTED, "mode is 4"},
     {{.block_size = 8, .flags = LIDO_BLOCK_POOL_RESERVED}, LIDO_ERR_ARGUMENT, "block_limit"},

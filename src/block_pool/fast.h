@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT
+ * The fast paths: a block from this thread's magazine, and back into it.
+ *
+ * They write to this thread's store and magazine and to the block's first word, and read from the
+ * pool what is fixed and from the map what changes when blocks are made. No locked instruction, no
+ * line that two threads write, no call. What they cannot serve, they leave as it was. */
+#ifndef LIDO_SRC_BLOCK_POOL_FAST_H
+#define LIDO_SRC_BLOCK_POOL_FAST_H
+
+#include "block_pool/canary.h"
+#include "block_pool/pool.h"
+
+#include "base/counter.h"
+
+/* &magazine->block[i], in bytes: written so, it becomes one address, not a sum. */
+static inline _Atomic(void *) *lido__slot(struct lido__magazine *magazine, size_t i) {
+    char *start = (char *)magazine + offsetof(struct lido__magazine, block);
+    return (_Atomic(void *) *)(void *)(start + i * sizeof(void *));
+}
+
+/* P1, owner: from within the gate, which pop leaves. Both take effect with the store of count. What the owner alone
+ * writes it reads plainly. */
+static inline bool lido__magazine_pop(struct lido__store *store, struct lido__magazine *magazine,
+                                      void **block) {
+    size_t count = lido__load(&magazine->count, relaxed);
+    bool has_one = count != 0 && !lido__count_down(&store->left);
+    if (__builtin_expect(has_one, 1)) {
+        *block = lido__load(lido__slot(magazine, count - 1), relaxed);
+        lido__store(&magazine->count, count - 1, relaxed);
+        if (__builtin_expect(count <= lido__peek(&magazine->low), 0))
+            lido__store(&magazine->low, count - 1, relaxed);
+    }
+    lido__gate_leave(&store->gate);
+    return has_one;
+}
+
+static inline bool lido__magazine_push(struct lido__magazine *magazine, void *block,
+                                       bool has_canary) {
+    size_t count = lido__load(&magazine->count, relaxed);
+    if (__builtin_expect(count >= magazine->capacity, 0))
+        return false;
+    if (has_canary)
+        lido__canary_set(block);
+    lido__store(lido__slot(magazine, count), block, relaxed);
+    /* Release: whoever looks for a block under the lock sees it if he sees the count. */
+    lido__store(&magazine->count, count + 1, release);
+    return true;
+}
+
+/* The slow paths' forms, for any store. */
+static inline void *lido__store_pop(struct lido__store *store) {
+    void *block = NULL;
+    return lido__magazine_pop(store, lido__gate_enter(&store->gate), &block) ? block : NULL;
+}
+
+static inline bool lido__store_push(struct lido__store *store, void *block, bool has_canary) {
+    bool is_in = lido__magazine_push(lido__gate_enter(&store->gate), block, has_canary);
+    lido__gate_leave(&store->gate);
+    return is_in;
+}
+
+/* The head of this thread's chain; it is the pool's store if that is its owner. Stores whose gates
+ * are fenced have no owner that fast paths could find. */
+static inline struct lido__store *lido__store_near(uint32_t near) {
+    const char *thread = (const char *)lido__thread_self;
+    return *(struct lido__store *const *)(const void *)(thread + near);
+}
+
+/* Whether a block of the pool that exists begins here. The offset times the inverse of the stride,
+ * modulo the word, is the quotient if the division leaves no remainder, and else above any. */
+static inline bool lido__is_block(const struct lido_block_pool *pool, const void *block) {
+    const size_t unit_size = sizeof(struct lido__unit);
+    uintptr_t address = (uintptr_t)block;
+    uintptr_t at = address / (LIDO__UNIT_BYTES / unit_size) & (LIDO__WINDOW_UNITS - 1) * unit_size;
+    const struct lido__unit *unit =
+        (const struct lido__unit *)(const void *)((const char *)pool->map.window + at);
+    uintptr_t tagged = lido__peek(&unit->tagged);
+#if UINTPTR_MAX <= UINT32_MAX
+    if ((tagged & (LIDO__UNIT_BYTES - 1)) != pool->map.tag)
+        return false;
+#endif
+    uintptr_t offset = address + pool->map.tag - tagged;
+    uintptr_t quotient = offset * pool->inverse;
+    quotient = quotient >> pool->shift | quotient << (-pool->shift & (sizeof quotient * 8 - 1));
+    return quotient < lido__peek(&unit->carved);
+}
+
+static inline bool lido__fast_acquire(struct lido_block_pool *pool, void **block) {
+    struct lido__store *store = lido__store_near(pool->acquire_near);
+    if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0) ||
+        __builtin_expect(!lido__magazine_pop(store, lido__gate_enter_unfenced(&store->gate), block),
+                         0))
+        return false;
+    lido__canary_clear(*block);
+    return true;
+}
+
+static inline bool lido__fast_release(struct lido_block_pool *pool, void *block) {
+    struct lido__store *store = lido__store_near(pool->release_near);
+    if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0) ||
+        __builtin_expect(!lido__is_block(pool, block), 0) ||
+        __builtin_expect(lido__canary_is_set(block), 0))
+        return false;
+    bool is_in = lido__magazine_push(lido__gate_enter_unfenced(&store->gate), block, true);
+    lido__gate_leave(&store->gate);
+    return is_in;
+}
+
+#endif

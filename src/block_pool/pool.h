@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: MIT
+ * What a block pool consists of.
+ *
+ *      thread     store --> magazine --> spare magazine       no lock: its thread works on it, in the
+ *                   |                                         gate P1; others take it from there
+ *      pool       depot: full and empty magazines             pool->lock
+ *                   |
+ *                 slabs: a bit for each free block            pool->lock
+ *                   |
+ *      process    extents: memory without blocks              a lock of its own (extent.h)
+ *
+ *   I1  A block that exists is in exactly one place: out, in one magazine, or free in its slab.
+ *   I2  blocks out = drawn - those in magazines of stores; drawn = existing - free in slabs - in the
+ *       depot. `drawn` changes under the lock only, so it bounds what is out, and the limit bounds it.
+ *   I3  A free block carries the canary in its first word until somebody writes over it. Pools whose
+ *       blocks are too small for one, or that are EXACT, have a byte per block in the slab instead.
+ *
+ * P2, the depot: magazines change hands whole, under the lock. Blocks go back to slabs (digest) when
+ * the depot has more magazines than it needs, when a thread ends, on trim and near the limit.
+ *
+ * Lock order: lido__near_lock (life of stores) -> pool->lock. The extents' and the map's are taken
+ * with no other held. The system is called with none of them held, but for membarrier(2). */
+#ifndef LIDO_SRC_BLOCK_POOL_POOL_H
+#define LIDO_SRC_BLOCK_POOL_POOL_H
+
+#include <lido/block_pool.h>
+
+#include "base/gate.h"
+#include "base/mutex.h"
+#include "base/near.h"
+#include "block_pool/extent.h"
+#include "block_pool/map.h"
+#include "registry/registry.h"
+
+enum {
+    LIDO__MAGAZINE_BYTES = 64 * 1024, /* of blocks in one magazine, at most ... */
+    LIDO__MAGAZINE_BLOCKS = 64,       /* ... this many */
+    LIDO__MAGAZINE_BLOCKS_MIN = 4,
+    LIDO__SLAB_LISTS = 8,
+    LIDO__REFILL_MIN = 4,
+    LIDO__GRANT = 1024,          /* acquisitions from one slow call to the next, at most */
+    LIDO__LIMIT_FOR_STORES = 16, /* pools with a lower limit work without stores */
+};
+
+/* Free blocks, as a stack. Written by the owner of the store in its gate, and under the lock. */
+struct lido__magazine {
+    _Atomic(size_t) count; /* the one store by which push and pop take effect */
+    size_t capacity;
+    _Atomic(size_t) low; /* the least that count has been since the owner's last slow call */
+    _Atomic(struct lido__magazine *) spare; /* in a store: the second one; in the depot: the next */
+    _Atomic(void *) block[];
+};
+
+/* What one thread has of one pool. */
+struct lido__store {
+    struct lido__near near; /* owner: the pool, or its address + 1, or NULL when it has ended */
+    lido__gate gate;        /* leads to the magazine, or to lido__magazine_none */
+    /* Acquired: granted - left. At -1 a slow call is due, for the pool's sake: a thread whose magazine
+     * always suffices would never look after it. */
+    _Atomic(int64_t) left;
+    int64_t granted;     /* under the pool's lock */
+    _Atomic(size_t) low; /* the least in both magazines, of exchanges since the last slow call */
+    struct lido__store *previous, *next; /* of the same pool, under its lock */
+    struct lido_block_pool *pool;
+    const struct lido__thread *thread;
+    struct lido__magazine *taken; /* by a visitor on its way, under its lock */
+};
+
+struct lido__slab {
+    struct lido__extent extent;
+    struct lido_block_pool *pool;
+    struct lido__slab *previous, *next; /* in its list, if it is in one */
+    uint64_t number;                    /* its blocks have the indices number * slab_blocks ... */
+    uint64_t empty_since_ns;
+    uint32_t block_count;  /* it has room for */
+    uint32_t carved;       /* of them exist */
+    uint32_t free_count;   /* of those are free: bits */
+    uint32_t cached_count; /* used while figures are read; 0 else */
+    uint32_t first_word;   /* no bit before it */
+    uint32_t list;         /* which list it is in: 0 fullest ... SLAB_LISTS: empty; or NO_LIST */
+    _Atomic(uint8_t) *out; /* EXACT: 1 for a block that is out */
+    uint64_t bit[];        /* set: free here */
+};
+
+struct lido__slab_list {
+    struct lido__slab *first, *last;
+};
+
+struct lido__apart;
+
+struct lido_block_pool {
+    struct lido__resource resource;
+
+    /* Fixed at the making, read by fast paths. */
+    uint32_t
+        acquire_near; /* bytes from a thread's record to the head of its chain; for pools whose */
+    uint32_t release_near; /* calls have more to do, the chain that always ends at once */
+    struct lido__map_view map;
+    uintptr_t inverse; /* of the odd part of the stride */
+    uint32_t shift;    /* and how often 2 divides it */
+    uint32_t magazine_blocks;
+    uint64_t key; /* canary = address ^ key */
+
+    /* Fixed at the making. */
+    struct lido__apart *apart; /* guard and pass-through: all there is, instead of what follows */
+    size_t block_bytes, stride_bytes, page_bytes;
+    size_t slab_bytes;
+    uint32_t slab_blocks;
+    bool has_canary, is_exact, is_zeroed, is_reserved;
+    uint64_t idle_keep_ns;
+    uint64_t keep_slabs; /* never fewer */
+
+    lido__mutex lock; /* guards what follows */
+    struct lido__store *stores;
+    struct lido__magazine *full, *empty; /* the depot */
+    uint32_t store_count, full_count, empty_count;
+    bool is_tight;             /* near the limit: no store is given blocks or room */
+    uint32_t tight_count;      /* how often that came; each time it ends later */
+    uint64_t drained_ns;       /* when the stores were last visited for want of blocks */
+    uint64_t unreachable;      /* and how many blocks were not reached */
+    struct lido__store *stock; /* for a thread that only releases, and may not allocate */
+    bool wants_stock;
+    struct lido__slab_list lists[LIDO__SLAB_LISTS + 1];
+    struct lido__slab **slabs; /* by number */
+    uint64_t slab_capacity, number_count, slab_count, smallest_free_number;
+    uint64_t limit;
+    uint64_t existing, slab_free, depot_cached;
+    uint64_t idle; /* of slab_free, those in empty slabs */
+    uint64_t committed_bytes, committed_peak, slab_overhead_bytes, magazine_count;
+    uint64_t made, acquired_past; /* by direct calls and stores that are no more */
+    uint64_t live_peak;
+    uint64_t refused_limit, refused_memory;
+    uint64_t doubles; /* found in the stores, too late for the caller to be told */
+    _Atomic(uint64_t) refused_release;
+};
+
+/* Serves nobody: no block and no room. */
+extern struct lido__magazine lido__magazine_none;
+
+/* With the lock held: blocks out and in magazines of stores. */
+static inline uint64_t lido__drawn(const struct lido_block_pool *pool) {
+    return pool->existing - pool->slab_free - pool->depot_cached;
+}
+
+/* With the lock held: the depot has more empty magazines than stores could want. */
+static inline bool lido__has_spare_empties(const struct lido_block_pool *pool) {
+    return pool->empty_count > pool->store_count * UINT64_C(2) + 1;
+}
+
+/* ---- slab.c, all with the lock held unless said ------------------------------------------ */
+
+/* Fixes strides and slab sizes. Without the lock. */
+void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_options *options);
+
+/* Takes up to count free blocks, from the fullest slabs first; makes them there if need be.
+ * Returns how many. */
+uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **blocks);
+
+/* Puts a block back into its slab. False: it is free there already. */
+bool lido__slab_put(struct lido_block_pool *pool, void *block);
+
+/* One more slab. Lets the lock go in between. False: no memory. */
+bool lido__slab_add(struct lido_block_pool *pool, uint32_t block_count);
+
+/* At the making: this many blocks, every page touched. False: no memory. */
+bool lido__slab_carve_ready(struct lido_block_pool *pool, uint64_t count);
+
+/* Takes out an empty slab, if one may go: the one longest empty, before that time. */
+struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empty_before_ns);
+
+/* Gives the memory of a detached slab back. Without the lock. Returns its bytes. */
+uint64_t lido__slab_end(struct lido__slab *slab);
+
+/* Which block of which slab this is; NULL: the start of none. Needs no lock. */
+struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const void *block,
+                                   uint32_t *i);
+
+static inline char *lido__slab_block(const struct lido__slab *slab, uint64_t i) {
+    return slab->extent.memory + i * slab->pool->stride_bytes;
+}
+
+static inline bool lido__slab_is_free(const struct lido__slab *slab, uint32_t i) {
+    return slab->bit[i / 64] >> (i % 64) & 1;
+}
+
+/* ---- store.c ----------------------------------------------------------------------------- */
+
+/* This thread's store of the pool, now at the head of its chain, or NULL. */
+struct lido__store *lido__store_find(struct lido_block_pool *pool);
+
+/* Acquires when the fast path cannot. Returns how many; when fewer, *why. */
+uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void **blocks,
+                             lido_status *why);
+
+/* Takes back a block that is not known to be free. False: it is free in its slab. */
+bool lido__store_release(struct lido_block_pool *pool, void *block);
+
+/* Moves free blocks out of this thread's store, one magazine of the depot, or all other threads'
+ * stores, into the slabs. With the lock held.
+ *   depot_digest   false: the depot is empty
+ *   drain_others   returns how many blocks remain out of reach */
+void lido__store_flush_own(struct lido_block_pool *pool);
+bool lido__depot_digest(struct lido_block_pool *pool);
+uint64_t lido__store_drain_others(struct lido_block_pool *pool);
+
+/* From now on nothing is handed out or taken back but under the lock; the stores are emptied. */
+void lido__store_tighten(struct lido_block_pool *pool);
+
+/* Work put off until the lock is free: gives back what is idle for too long. */
+void lido__store_tidy(struct lido_block_pool *pool);
+
+/* With the lock held: whether the block lies in a magazine; how many blocks lie in stores; how many
+ * are free in slabs that only blocks in magazines keep from being empty; how many were acquired; and
+ * brings live_peak up to date. */
+bool lido__store_has(const struct lido_block_pool *pool, const void *block);
+uint64_t lido__store_cached(const struct lido_block_pool *pool);
+uint64_t lido__store_pinned(const struct lido_block_pool *pool);
+uint64_t lido__store_acquired(const struct lido_block_pool *pool);
+void lido__store_note_peak(struct lido_block_pool *pool);
+
+/* Once a process, before the first pool. */
+lido_status lido__store_prepare(void);
+
+/* This thread's store and its magazines, before they are needed. False: no memory. */
+bool lido__store_prefill(struct lido_block_pool *pool);
+
+/* The pool ends: stores forget it, magazines are freed. */
+void lido__store_end_all(struct lido_block_pool *pool);
+
+size_t lido__store_overhead(const struct lido_block_pool *pool);
+
+#endif

@@ -1,0 +1,788 @@
+/* SPDX-License-Identifier: MIT
+ * Stores and the depot: what happens when a fast path has no block or no room.
+ *
+ * A store has two magazines, the loaded one and its spare, so that a thread at the edge of one does
+ * not come here at every call. A slow call exchanges them, or one of them with the depot (P2), or
+ * fills one from the slabs. All of it happens under the lock, as does a visit by another thread; so
+ * the owner may handle its own magazines here without entering its gate.
+ *
+ * Near the limit (`tight`) stores are emptied and get nothing any more: every call takes the lock,
+ * and the limit is exact. One visit per store brings this about, not one per refused call. */
+#include "block_pool/canary.h"
+#include "block_pool/fast.h"
+#include "block_pool/pool.h"
+
+#include "base/fork.h"
+#include "base/log.h"
+#include "base/sys.h"
+
+#include <string.h>
+
+enum {
+    DRAIN_PATIENCE_NS = 200 * 1000, /* for all stores of one visit */
+    DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
+    LINE_BYTES = 64, /* of the cache: what one thread writes shares none with another's */
+    FULL_MIN = 2,    /* full magazines that the depot keeps at least */
+};
+
+struct lido__magazine lido__magazine_none;
+
+/* ---- Magazines, with the lock held ------------------------------------------------------- */
+
+static size_t magazine_bytes(const struct lido_block_pool *pool) {
+    size_t bytes = sizeof(struct lido__magazine) + pool->magazine_blocks * sizeof(void *);
+    return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+}
+
+static struct lido__magazine *make_magazine(const struct lido_block_pool *pool) {
+    struct lido__magazine *magazine = lido__sys.alloc(magazine_bytes(pool), LINE_BYTES);
+    if (magazine) {
+        memset(magazine, 0, magazine_bytes(pool));
+        magazine->capacity = pool->magazine_blocks;
+    }
+    return magazine;
+}
+
+/* Written by the owner of the store in its gate, too, while others look. */
+static struct lido__magazine *spare_of(struct lido__magazine *magazine) {
+    return lido__load(&magazine->spare, acquire);
+}
+
+static void set_spare(struct lido__magazine *magazine, struct lido__magazine *spare) {
+    lido__store(&magazine->spare, spare, release);
+}
+
+static uint32_t count_of(struct lido__magazine *magazine) {
+    return magazine ? (uint32_t)lido__load(&magazine->count, acquire) : 0;
+}
+
+static void set_count(struct lido__magazine *magazine, uint32_t count) {
+    lido__store(&magazine->count, count, release);
+    lido__store(&magazine->low, count, relaxed);
+}
+
+static void push_empty(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    set_spare(magazine, pool->empty);
+    pool->empty = magazine;
+    pool->empty_count++;
+}
+
+static struct lido__magazine *pop_empty(struct lido_block_pool *pool) {
+    struct lido__magazine *magazine = pool->empty;
+    if (magazine) {
+        pool->empty = spare_of(magazine);
+        pool->empty_count--;
+        set_spare(magazine, NULL);
+    }
+    return magazine;
+}
+
+/* The full list may hold magazines that are not quite full; none is empty. */
+static void push_full(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    set_spare(magazine, pool->full);
+    pool->full = magazine;
+    pool->full_count++;
+    pool->depot_cached += count_of(magazine);
+}
+
+static struct lido__magazine *pop_full(struct lido_block_pool *pool) {
+    struct lido__magazine *magazine = pool->full;
+    if (magazine) {
+        pool->full = spare_of(magazine);
+        pool->full_count--;
+        pool->depot_cached -= count_of(magazine);
+        set_spare(magazine, NULL);
+    }
+    return magazine;
+}
+
+/* Moves what is in a magazine that nobody else works on into the slabs. A block that is free there
+ * already was released twice, and written to between so that its canary did not tell. */
+static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    for (uint32_t i = count_of(magazine); i-- > 0;)
+        if (!lido__slab_put(pool, lido__load(&magazine->block[i], relaxed)))
+            pool->doubles++;
+    set_count(magazine, 0);
+}
+
+bool lido__depot_digest(struct lido_block_pool *pool) {
+    struct lido__magazine *magazine = pop_full(pool);
+    if (!magazine)
+        return false;
+    digest(pool, magazine);
+    push_empty(pool, magazine);
+    return true;
+}
+
+/* Full magazines worth keeping: their book-keeping stays below 1/512 of the blocks. */
+static uint32_t full_max(const struct lido_block_pool *pool) {
+    uint64_t affordable = pool->committed_bytes / 512 / magazine_bytes(pool);
+    uint32_t moving = pool->store_count > 1 ? pool->store_count * 2 : 0;
+    return FULL_MIN + moving + (affordable > 64 ? 64 : (uint32_t)affordable);
+}
+
+static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    set_spare(magazine, NULL);
+    if (count_of(magazine) > 0 && (pool->is_tight || pool->full_count >= full_max(pool)))
+        digest(pool, magazine);
+    if (count_of(magazine) > 0)
+        push_full(pool, magazine);
+    else
+        push_empty(pool, magazine);
+}
+
+/* ---- A store's magazines, with the lock held --------------------------------------------- */
+
+/* The owner field of a store that fast paths do not find differs from its pool's address by 1. */
+static const void *hidden(const struct lido_block_pool *pool) {
+    return (const char *)pool + 1;
+}
+
+static void show_or_hide(struct lido__store *store) {
+#ifdef LIDO_GATE_FENCED
+    bool is_fenced = false; /* fast paths pay the fence */
+#else
+    bool is_fenced = lido__load(&store->gate.fenced, relaxed) != 0;
+#endif
+    lido__store(&store->near.owner, is_fenced ? hidden(store->pool) : store->pool, relaxed);
+}
+
+static struct lido__magazine *loaded(struct lido__store *store) {
+    struct lido__magazine *magazine = lido__load(&store->gate.store, acquire);
+    return magazine == &lido__magazine_none ? NULL : magazine;
+}
+
+/* Nobody visits while the lock is held: the exchange cannot fail. Fast paths pay no fence; should the
+ * gate need one by now, they must not find the store. */
+static void load(struct lido__store *store, struct lido__magazine *next) {
+    void *seen = lido__load(&store->gate.store, relaxed);
+    lido__store(&next->low, count_of(next), relaxed);
+    (void)lido__gate_swap(&store->gate, seen, next);
+    show_or_hide(store);
+}
+
+/* Gives the two magazines of a store up: to the depot, and from it to the slabs. */
+static void give_up(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    /* No more than two: a thread that vanished in exchange() left a circle. */
+    struct lido__magazine *spare = spare_of(magazine);
+    give_to_depot(pool, magazine);
+    if (spare)
+        give_to_depot(pool, spare);
+}
+
+static uint32_t cached_in(struct lido__store *store) {
+    struct lido__magazine *magazine = loaded(store);
+    return magazine ? count_of(magazine) + count_of(spare_of(magazine)) : 0;
+}
+
+uint64_t lido__store_cached(const struct lido_block_pool *pool) {
+    uint64_t cached = 0;
+    for (struct lido__store *store = pool->stores; store; store = store->next)
+        cached += cached_in(store);
+    return cached;
+}
+
+static uint64_t acquired_by(struct lido__store *store) {
+    int64_t left = lido__load(&store->left, relaxed);
+    return (uint64_t)(store->granted - (left < 0 ? 0 : left));
+}
+
+uint64_t lido__store_acquired(const struct lido_block_pool *pool) {
+    uint64_t acquired = pool->acquired_past;
+    for (struct lido__store *store = pool->stores; store; store = store->next)
+        acquired += acquired_by(store);
+    return acquired;
+}
+
+/* What is out at most was out when the stores were lowest: exact for one thread, an upper bound for
+ * several. Called before `drawn` or a store's magazines change. */
+void lido__store_note_peak(struct lido_block_pool *pool) {
+    uint64_t low = 0;
+    for (struct lido__store *store = pool->stores; store; store = store->next) {
+        struct lido__magazine *magazine = loaded(store);
+        size_t now =
+            magazine ? lido__load(&magazine->low, relaxed) + count_of(spare_of(magazine)) : 0;
+        size_t before = lido__load(&store->low, relaxed);
+        low += now < before ? now : before;
+    }
+    uint64_t drawn = lido__drawn(pool);
+    if (drawn > low && drawn - low > pool->live_peak)
+        pool->live_peak = drawn - low;
+}
+
+static bool magazine_has(struct lido__magazine *magazine, const void *block) {
+    for (uint32_t i = count_of(magazine); i-- > 0;)
+        if (lido__load(&magazine->block[i], relaxed) == block)
+            return true;
+    return false;
+}
+
+bool lido__store_has(const struct lido_block_pool *pool, const void *block) {
+    for (struct lido__magazine *magazine = pool->full; magazine; magazine = spare_of(magazine))
+        if (magazine_has(magazine, block))
+            return true;
+    for (struct lido__store *store = pool->stores; store; store = store->next) {
+        struct lido__magazine *magazine = loaded(store);
+        if (magazine && (magazine_has(magazine, block) || magazine_has(spare_of(magazine), block)))
+            return true;
+    }
+    return false;
+}
+
+/* Counts the blocks of a magazine with their slabs, or takes them off again. Returns how many blocks
+ * are free in slabs that have nothing else but these: each slab is complete once. */
+static uint64_t count_with_slabs(const struct lido_block_pool *pool,
+                                 struct lido__magazine *magazine, bool off) {
+    uint64_t pinned = 0;
+    for (uint32_t k = count_of(magazine), i = 0; k-- > 0;) {
+        void *block = lido__load(&magazine->block[k], relaxed);
+        struct lido__slab *slab = lido__slab_find(pool, block, &i);
+        if (slab && off)
+            slab->cached_count = 0;
+        else if (slab && ++slab->cached_count + slab->free_count == slab->carved)
+            pinned += slab->free_count;
+    }
+    return pinned;
+}
+
+static uint64_t count_all_with_slabs(const struct lido_block_pool *pool, bool off) {
+    uint64_t pinned = 0;
+    for (struct lido__magazine *magazine = pool->full; magazine; magazine = spare_of(magazine))
+        pinned += count_with_slabs(pool, magazine, off);
+    for (struct lido__store *store = pool->stores; store; store = store->next) {
+        struct lido__magazine *magazine = loaded(store);
+        pinned += count_with_slabs(pool, magazine, off);
+        pinned += magazine ? count_with_slabs(pool, spare_of(magazine), off) : 0;
+    }
+    return pinned;
+}
+
+uint64_t lido__store_pinned(const struct lido_block_pool *pool) {
+    uint64_t pinned = count_all_with_slabs(pool, false);
+    (void)count_all_with_slabs(pool, true);
+    return pinned;
+}
+
+/* ---- Life of a store --------------------------------------------------------------------- */
+
+struct lido__store *lido__store_find(struct lido_block_pool *pool) {
+    uint64_t id = pool->resource.info.id;
+    struct lido__near *near = lido__thread_self->near[id % LIDO__NEAR_CHAINS];
+    if (lido__load(&near->owner, relaxed) == hidden(pool))
+        return (struct lido__store *)(void *)near;
+    near = lido__near_find(id, pool);
+    if (!near)
+        near = lido__near_find(id, hidden(pool));
+    return (struct lido__store *)(void *)near;
+}
+
+static struct lido__store *make_store(struct lido_block_pool *pool) {
+    struct lido__store *store = lido__sys.alloc(sizeof *store, LINE_BYTES);
+    struct lido__magazine *magazine = store ? make_magazine(pool) : NULL;
+    if (!magazine) {
+        lido__sys.free(store);
+        return NULL;
+    }
+    memset(store, 0, sizeof *store);
+    lido__gate_init(&store->gate, magazine);
+    lido__store(&store->low, SIZE_MAX, relaxed);
+    return store;
+}
+
+static void free_store(struct lido__store *store) {
+    if (!store)
+        return;
+    lido__sys.free(loaded(store));
+    lido__sys.free(store);
+}
+
+static void leave_at_exit(struct lido__near *near, bool vanished);
+
+/* With lido__near_lock and the lock held: the store is this thread's from now on. */
+static void adopt(struct lido_block_pool *pool, struct lido__store *store) {
+    store->next = pool->stores;
+    if (store->next)
+        store->next->previous = store;
+    pool->stores = store;
+    pool->store_count++;
+    pool->magazine_count++;
+    store->pool = pool;
+    store->thread = lido__thread_self;
+    store->near.leave = leave_at_exit;
+    lido__near_hang(pool->resource.info.id, &store->near, pool);
+    show_or_hide(store);
+}
+
+/* With the lock held: takes all from a store and out of the pool's list. */
+static void leave(struct lido_block_pool *pool, struct lido__store *store, bool vanished) {
+    lido__store_note_peak(pool);
+    struct lido__magazine *magazine = vanished
+                                          ? lido__gate_adopt(&store->gate, &lido__magazine_none)
+                                          : lido__gate_close(&store->gate, &lido__magazine_none);
+    if (magazine != &lido__magazine_none)
+        give_up(pool, magazine);
+    pool->acquired_past += acquired_by(store);
+    *(store->previous ? &store->previous->next : &pool->stores) = store->next;
+    if (store->next)
+        store->next->previous = store->previous;
+    pool->store_count--;
+}
+
+static bool wants_stores(const struct lido_block_pool *pool) {
+    return pool->stride_bytes < LIDO__MAGAZINE_BYTES;
+}
+
+static void leave_at_exit(struct lido__near *near, bool vanished) {
+    struct lido__store *store = (struct lido__store *)(void *)near;
+    struct lido_block_pool *pool = store->pool;
+    lido__lock(&pool->lock);
+    leave(pool, store, vanished);
+    lido__unlock(&pool->lock);
+}
+
+/* With the lock held, which it lets go in between: for an acquiring thread, which may allocate.
+ * NULL: works without. */
+static struct lido__store *new_store(struct lido_block_pool *pool) {
+    if (!wants_stores(pool) || pool->is_tight)
+        return NULL;
+    lido__unlock(&pool->lock);
+    struct lido__store *store = lido__thread() ? make_store(pool) : NULL;
+    lido__lock(&lido__near_lock);
+    lido__lock(&pool->lock);
+    if (store)
+        adopt(pool, store);
+    lido__unlock(&lido__near_lock);
+    return store;
+}
+
+/* For a thread that only releases, and may not allocate: takes the pool's stock. */
+static struct lido__store *stocked_store(struct lido_block_pool *pool) {
+    struct lido__store *store = NULL;
+    if (!wants_stores(pool) || !lido__thread())
+        return NULL;
+    lido__lock(&lido__near_lock);
+    lido__lock(&pool->lock);
+    if (!pool->is_tight) {
+        store = pool->stock;
+        pool->stock = NULL;
+        pool->wants_stock = true;
+    }
+    if (store)
+        adopt(pool, store);
+    lido__unlock(&pool->lock);
+    lido__unlock(&lido__near_lock);
+    return store;
+}
+
+static void fork_lock(void) {
+    lido__map_fork_lock();
+    lido__extent_fork_lock();
+}
+
+static void fork_unlock(void) {
+    lido__extent_fork_unlock();
+    lido__map_fork_unlock();
+}
+
+lido_status lido__store_prepare(void) {
+    static struct lido__fork_client client = {.prepare = fork_lock,
+                                              .parent = fork_unlock,
+                                              .child = fork_unlock,
+                                              .order = LIDO__FORK_EXTENTS};
+    lido_status status = lido__near_prepare();
+    return status == LIDO_OK ? lido__fork_register(&client) : status;
+}
+
+static void free_list(struct lido__magazine *magazine) {
+    while (magazine) {
+        struct lido__magazine *next = spare_of(magazine);
+        lido__sys.free(magazine);
+        magazine = next;
+    }
+}
+
+void lido__store_end_all(struct lido_block_pool *pool) {
+    lido__lock(&lido__near_lock);
+    while (pool->stores) {
+        struct lido__store *store = pool->stores;
+        leave(pool, store, false);
+        lido__near_forget(&store->near);
+    }
+    lido__unlock(&lido__near_lock);
+    (void)lido__store_find(pool); /* frees this thread's */
+    free_store(pool->stock);
+    free_list(pool->full);
+    free_list(pool->empty);
+}
+
+size_t lido__store_overhead(const struct lido_block_pool *pool) {
+    return pool->magazine_count * magazine_bytes(pool) +
+           pool->store_count * sizeof(struct lido__store) +
+           (pool->stock ? sizeof(struct lido__store) + magazine_bytes(pool) : 0);
+}
+
+/* ---- Draining, with the lock held -------------------------------------------------------- */
+
+/* Not by the chain: its lock is outside of the pool's. */
+static struct lido__store *own_store(const struct lido_block_pool *pool) {
+    struct lido__store *store = pool->stores;
+    while (store && store->thread != lido__thread_self)
+        store = store->next;
+    return store;
+}
+
+void lido__store_flush_own(struct lido_block_pool *pool) {
+    struct lido__store *store = own_store(pool);
+    struct lido__magazine *magazine = store ? loaded(store) : NULL;
+    if (!magazine)
+        return;
+    lido__store_note_peak(pool);
+    digest(pool, magazine);
+    if (spare_of(magazine))
+        digest(pool, spare_of(magazine));
+}
+
+uint64_t lido__store_drain_others(struct lido_block_pool *pool) {
+    struct lido__store *own = own_store(pool);
+    bool any = false;
+    lido__store_note_peak(pool);
+    for (struct lido__store *store = pool->stores; store; store = store->next) {
+        store->taken = NULL;
+        if (store != own && (pool->is_tight || cached_in(store) > 0))
+            store->taken = lido__gate_take(&store->gate, &lido__magazine_none);
+        any |= store->taken != NULL;
+    }
+    pool->unreachable = 0;
+    if (!any)
+        return 0;
+    bool reached = lido__gate_barrier();
+    uint64_t end_ns = lido__sys.now_ns() + DRAIN_PATIENCE_NS;
+    for (struct lido__store *store = pool->stores; store; store = store->next) {
+        if (!store->taken)
+            continue;
+        uint64_t now_ns = lido__sys.now_ns();
+        uint64_t patience_ns = now_ns < end_ns ? end_ns - now_ns : 0;
+        if (lido__gate_settle(&store->gate, &lido__magazine_none, store->taken, reached,
+                              patience_ns))
+            give_up(pool, store->taken);
+        else
+            pool->unreachable += cached_in(store);
+        store->taken = NULL;
+    }
+    return pool->unreachable;
+}
+
+void lido__store_tighten(struct lido_block_pool *pool) {
+    if (!pool->is_tight && pool->tight_count < 16)
+        pool->tight_count++;
+    pool->is_tight = true;
+    pool->drained_ns = lido__sys.coarse_ns();
+    lido__store_note_peak(pool);
+    struct lido__store *own = own_store(pool);
+    if (own && loaded(own))
+        give_up(pool, lido__gate_close(&own->gate, &lido__magazine_none));
+    (void)lido__store_drain_others(pool);
+    while (lido__depot_digest(pool))
+        continue;
+}
+
+/* Room enough again? Each time that the limit was reached asks for more. */
+static void loosen(struct lido_block_pool *pool) {
+    if (pool->is_tight && pool->limit >= LIDO__LIMIT_FOR_STORES &&
+        lido__drawn(pool) <= pool->limit >> (1 + pool->tight_count))
+        pool->is_tight = false;
+}
+
+/* With the lock held. */
+static bool needs_tidying(const struct lido_block_pool *pool) {
+    const struct lido__slab *slab = pool->lists[LIDO__SLAB_LISTS].first;
+    bool is_idle = slab && !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER &&
+                   lido__sys.coarse_ns() - slab->empty_since_ns >= pool->idle_keep_ns;
+    return is_idle || pool->doubles || lido__has_spare_empties(pool);
+}
+
+/* ---- Acquire ----------------------------------------------------------------------------- */
+
+static uint64_t allowed(const struct lido_block_pool *pool) {
+    uint64_t drawn = lido__drawn(pool);
+    if (!pool->limit)
+        return UINT64_MAX;
+    return pool->limit > drawn ? pool->limit - drawn : 0;
+}
+
+/* How many blocks a magazine gets from the slabs: few for a small pool, so that blocks are not made
+ * for the sake of caching, and few near the limit. */
+static uint32_t refill_count(const struct lido_block_pool *pool) {
+    uint64_t count = lido__drawn(pool) / 8, room = allowed(pool);
+    if (count < LIDO__REFILL_MIN)
+        count = LIDO__REFILL_MIN;
+    if (count > pool->magazine_blocks)
+        count = pool->magazine_blocks;
+    if (count > room / 4)
+        count = room / 4 ? room / 4 : 1;
+    return room ? (uint32_t)count : 0;
+}
+
+/* Fills an empty magazine so that the first block of the slab is handed out first. */
+static void refill(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    void *blocks[LIDO__MAGAZINE_BLOCKS];
+    uint32_t count = lido__slab_take(pool, refill_count(pool), blocks);
+    for (uint32_t i = 0; i < count; i++)
+        lido__store(&magazine->block[i], blocks[count - 1 - i], relaxed);
+    set_count(magazine, count);
+}
+
+/* The loaded magazine of the store, with blocks in it if they can be had without another slab;
+ * NULL: the store has none. */
+static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__store *store) {
+    struct lido__magazine *magazine = loaded(store);
+    lido__store(&store->low, SIZE_MAX, relaxed);
+    if (!magazine) {
+        magazine = pop_empty(pool);
+        if (magazine)
+            load(store, magazine);
+    }
+    if (!magazine || count_of(magazine) > 0)
+        return magazine;
+    struct lido__magazine *spare = spare_of(magazine);
+    if (count_of(spare) == 0 && pool->full && count_of(pool->full) <= allowed(pool)) {
+        if (spare)
+            push_empty(pool, spare);
+        spare = pop_full(pool);
+    }
+    if (count_of(spare) == 0) {
+        refill(pool, magazine);
+        return magazine;
+    }
+    set_spare(magazine, NULL);
+    set_spare(spare, magazine);
+    load(store, spare);
+    return spare;
+}
+
+/* Blocks without a store: from the depot, then from the slabs. */
+static uint64_t take_directly(struct lido_block_pool *pool, uint64_t count, void **blocks) {
+    uint64_t taken = 0, room = allowed(pool);
+    if (count > room)
+        count = room;
+    while (taken < count && pool->full) {
+        struct lido__magazine *magazine = pop_full(pool);
+        uint32_t left = count_of(magazine);
+        while (taken < count && left > 0)
+            blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
+        set_count(magazine, left);
+        give_to_depot(pool, magazine);
+    }
+    if (taken < count) {
+        uint64_t many = count - taken < UINT32_MAX ? count - taken : UINT32_MAX;
+        taken += lido__slab_take(pool, (uint32_t)many, blocks + taken);
+    }
+    pool->acquired_past += taken;
+    return taken;
+}
+
+/* The owner, under the lock: `taken` more were acquired, and some may be without coming here. */
+static void grant(struct lido__store *store, uint64_t taken) {
+    store->granted = (int64_t)(acquired_by(store) + taken + LIDO__GRANT);
+    lido__store(&store->left, LIDO__GRANT, relaxed);
+}
+
+/* Up to count blocks that can be had without another slab; 0: none. */
+static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, uint64_t count,
+                      void **blocks) {
+    struct lido__magazine *magazine = NULL;
+    uint64_t taken = 0;
+    lido__store_note_peak(pool);
+    if (store && !pool->is_tight)
+        magazine = supply(pool, store);
+    uint32_t left = count_of(magazine);
+    while (taken < count && left > 0)
+        blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
+    if (taken == 0)
+        return take_directly(pool, count, blocks);
+    set_count(magazine, left);
+    grant(store, taken);
+    return taken;
+}
+
+/* Nothing was to be had. Returns OK when it is worth another try. */
+static lido_status find_more(struct lido_block_pool *pool, bool *has_drained) {
+    bool at_limit = allowed(pool) == 0;
+    bool again = pool->unreachable && lido__sys.coarse_ns() - pool->drained_ns >= DRAIN_AGAIN_NS;
+    if (!at_limit && !pool->is_reserved && lido__slab_add(pool, pool->slab_blocks))
+        return LIDO_OK;
+    /* The blocks that are left are out, or in the stores of others. */
+    if (!*has_drained && (!pool->is_tight || again)) {
+        *has_drained = true;
+        if (pool->limit)
+            lido__store_tighten(pool);
+        else
+            (void)lido__store_drain_others(pool);
+        return LIDO_OK;
+    }
+    return allowed(pool) == 0 ? LIDO_ERR_LIMIT : LIDO_ERR_NO_MEMORY;
+}
+
+static void stock_up(struct lido_block_pool *pool) {
+    struct lido__store *store = make_store(pool);
+    lido__lock(&pool->lock);
+    if (store && !pool->stock) {
+        pool->stock = store;
+        pool->wants_stock = false;
+        store = NULL;
+    }
+    lido__unlock(&pool->lock);
+    free_store(store);
+}
+
+static bool has_spare(struct lido__store *store) {
+    struct lido__magazine *magazine = loaded(store);
+    return magazine && spare_of(magazine);
+}
+
+/* An acquiring thread brings a second magazine, for itself or for whoever releases. */
+static bool bring_magazine(struct lido_block_pool *pool) {
+    struct lido__magazine *magazine = make_magazine(pool);
+    if (!magazine)
+        return false;
+    lido__lock(&pool->lock);
+    pool->magazine_count++;
+    push_empty(pool, magazine);
+    lido__unlock(&pool->lock);
+    return true;
+}
+
+/* P1, owner: exchanges the loaded magazine, which has no block or no room, with its spare if that
+ * has, without the lock; so a thread at the edge of a magazine comes here and no further. */
+static void exchange(struct lido__store *store, bool for_block) {
+    struct lido__magazine *magazine = lido__gate_enter(&store->gate);
+    struct lido__magazine *spare = spare_of(magazine);
+    size_t count = lido__load(&magazine->count, relaxed);
+    size_t other = spare ? lido__load(&spare->count, relaxed) : 0;
+    bool is_better = for_block ? count == 0 && other > 0
+                               : count == magazine->capacity && other < magazine->capacity;
+    if (spare && is_better) {
+        size_t low = lido__load(&magazine->low, relaxed) + lido__load(&spare->count, relaxed);
+        if (low < lido__load(&store->low, relaxed))
+            lido__store(&store->low, low, relaxed);
+        lido__store(&spare->low, lido__load(&spare->count, relaxed), relaxed);
+        /* Who looks meanwhile finds both, whichever is loaded. */
+        set_spare(spare, magazine);
+        bool is_exchanged = lido__gate_swap(&store->gate, magazine, spare);
+        set_spare(is_exchanged ? magazine : spare, NULL);
+    }
+    lido__gate_leave(&store->gate);
+}
+
+uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void **blocks,
+                             lido_status *why) {
+    struct lido__store *store = lido__store_find(pool);
+    uint64_t taken = 0;
+    bool has_drained = false;
+    *why = LIDO_OK;
+    if (store)
+        exchange(store, true);
+    for (void *block; store && taken < count && (block = lido__store_pop(store)) != NULL;)
+        blocks[taken++] = block;
+    if (taken == count)
+        return taken;
+    lido__lock(&pool->lock);
+    if (!store)
+        store = new_store(pool);
+    while (taken < count && *why == LIDO_OK) {
+        uint64_t more = serve(pool, store, count - taken, blocks + taken);
+        taken += more;
+        if (more == 0)
+            *why = find_more(pool, &has_drained);
+    }
+    if (*why == LIDO_ERR_LIMIT)
+        pool->refused_limit += count - taken;
+    else if (*why == LIDO_ERR_NO_MEMORY)
+        pool->refused_memory += count - taken;
+    bool needs_magazine = store && !pool->is_tight && !has_spare(store) && !pool->empty;
+    bool needs_stock = pool->wants_stock && !pool->stock, is_untidy = needs_tidying(pool);
+    lido__unlock(&pool->lock);
+    if (needs_magazine)
+        (void)bring_magazine(pool);
+    if (needs_stock)
+        stock_up(pool);
+    if (is_untidy)
+        lido__store_tidy(pool);
+    return taken;
+}
+
+bool lido__store_prefill(struct lido_block_pool *pool) {
+    lido__lock(&pool->lock);
+    bool is_wanted = wants_stores(pool) && !pool->is_tight;
+    struct lido__store *store = new_store(pool);
+    lido__unlock(&pool->lock);
+    return !is_wanted || (store && bring_magazine(pool));
+}
+
+/* ---- Release ----------------------------------------------------------------------------- */
+
+/* The loaded magazine of the store with room in it, or NULL. */
+static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lido__store *store) {
+    struct lido__magazine *magazine = loaded(store);
+    lido__store(&store->low, SIZE_MAX, relaxed);
+    if (!magazine) {
+        magazine = pop_empty(pool);
+        if (magazine)
+            load(store, magazine);
+    }
+    if (!magazine || count_of(magazine) < magazine->capacity)
+        return magazine;
+    struct lido__magazine *spare = spare_of(magazine);
+    if (!spare)
+        spare = pop_empty(pool);
+    else if (count_of(spare) == spare->capacity && pool->full_count < full_max(pool) &&
+             pool->empty) {
+        push_full(pool, spare);
+        spare = pop_empty(pool);
+    } else if (count_of(spare) == spare->capacity)
+        digest(pool, spare);
+    if (!spare) {
+        digest(pool, magazine);
+        return magazine;
+    }
+    set_spare(magazine, NULL);
+    set_spare(spare, magazine);
+    load(store, spare);
+    return spare;
+}
+
+static bool put_locked(struct lido_block_pool *pool, struct lido__store *store, void *block) {
+    struct lido__magazine *magazine = NULL;
+    lido__store_note_peak(pool);
+    if (store && !pool->is_tight)
+        magazine = make_room(pool, store);
+    if (pool->has_canary)
+        lido__canary_set(block);
+    if (!magazine) {
+        bool is_put = lido__slab_put(pool, block);
+        loosen(pool);
+        return is_put;
+    }
+    uint32_t count = count_of(magazine);
+    lido__store(&magazine->block[count], block, relaxed);
+    lido__store(&magazine->low, count, relaxed);
+    lido__store(&magazine->count, count + UINT32_C(1), release);
+    return true;
+}
+
+bool lido__store_release(struct lido_block_pool *pool, void *block) {
+    struct lido__store *store = lido__store_find(pool);
+    if (store)
+        exchange(store, false);
+    if (store && lido__store_push(store, block, pool->has_canary))
+        return true;
+    if (!store)
+        store = stocked_store(pool);
+    lido__lock(&pool->lock);
+    bool is_put = put_locked(pool, store, block);
+    bool is_untidy = needs_tidying(pool);
+    lido__unlock(&pool->lock);
+    if (is_untidy)
+        lido__store_tidy(pool);
+    return is_put;
+}
