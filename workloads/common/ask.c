@@ -12,8 +12,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 static void read_answer(int fd, char *out, size_t size) {
     size_t length = 0;
     ssize_t got;

@@ -40,6 +40,7 @@ void text_print(struct text *text, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);
     va_copy(again, arguments);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): said of several files only */
     int length = vsnprintf(NULL, 0, format, arguments);
     while (text->capacity - text->count <= (uint32_t)length)
         text->items = array_grow(text->items, &text->capacity, 1);
