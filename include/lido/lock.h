@@ -25,7 +25,8 @@
  *   Death      a lock whose holder ended is not given to anybody: its data may be half changed.
  *              Who would wait for it, or does, gets DEADLOCK; the message says who ended.
  *   fork       in the child, the thread that forked holds what it held. A lock that another thread
- *              held at that moment is like one whose holder ended.
+ *              held at that moment is like one whose holder ended; caught in the middle of lock or
+ *              unlock, it has no holder to name, and waits for it end by their deadline only.
  *   Priority   is not inherited. A holder without CPU keeps the others asleep, never spinning for
  *              longer than about a microsecond.
  *   Signals    interrupt no wait and change no deadline.

@@ -68,15 +68,15 @@ static inline bool lido__rw_try_write(struct lido__rwword rw) {
 /* Takes, or leaves a mark and says what to sleep on, while it has which value. */
 static inline bool lido__rw_read_or_mark(struct lido__rwword rw, bool has_slept,
                                          uint32_t *expected) {
-    uint32_t seen = lido__load(rw.state, acquire); /* pairs with unmark */
+    uint32_t seen = lido__load(rw.state, relaxed);
     for (;;) {
         if (lido__rw_may_read(seen, has_slept)) {
-            if (lido__cas(rw.state, &seen, seen + 1, acquire, acquire))
+            if (lido__cas(rw.state, &seen, seen + 1, acquire, relaxed))
                 return true;
             continue;
         }
         *expected = seen | LIDO__RW_READERS_SLEEP;
-        if (seen == *expected || lido__cas(rw.state, &seen, *expected, acquire, acquire))
+        if (seen == *expected || lido__cas(rw.state, &seen, *expected, acquire, relaxed))
             return false;
     }
 }

@@ -153,8 +153,8 @@ static void rw_read(void) {
 
 static bool rw_write_until(uint64_t deadline_ns) {
     uint32_t expected = 0;
-    bool has_slept = false, in_time = true;
-    while (in_time && !lido__rw_write_or_mark(rw, has_slept, &expected)) {
+    bool has_slept = false, in_time = true, taken = lido__rw_try_write(rw);
+    while (!taken && in_time && !lido__rw_write_or_mark(rw, has_slept, &expected)) {
         in_time = lido__sys.park(rw.turn, expected, deadline_ns);
         has_slept = true;
     }
@@ -207,8 +207,7 @@ static void rw_wake_all(void) {
 }
 
 static void rw_dies(void) {
-    uint32_t expected = 0;
-    if (!lido__rw_write_or_mark(rw, false, &expected))
+    if (!lido__rw_try_write(rw))
         return;
     lido__store(&is_dead, 1, relaxed);
     rw_wake_all();
