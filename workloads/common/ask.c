@@ -45,3 +45,12 @@ char *ask_program(char *const arguments[]) {
     return error == 0 && status == 0 && answer[0] != '\0' ? must_copy(answer, strlen(answer))
                                                           : NULL;
 }
+
+char *ask_python(const char *code) {
+    static char program[] = "python3", isolated[] = "-I", option[] = "-c";
+    char *question = must_copy(code, strlen(code));
+    char *const arguments[] = {program, isolated, option, question, NULL};
+    char *answer = ask_program(arguments);
+    free(question);
+    return answer;
+}

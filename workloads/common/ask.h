@@ -7,4 +7,7 @@
  * started, failed or printed nothing. */
 char *ask_program(char *const arguments[]);
 
+/* The same of python3, for a line of Python. */
+char *ask_python(const char *code);
+
 #endif

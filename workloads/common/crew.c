@@ -24,7 +24,7 @@ static void *run_thread(void *context) {
         crew->stop |= !good;
         pthread_mutex_unlock(&crew->lock);
     }
-    crew->end_thread(crew->context);
+    crew->end_thread();
     pthread_mutex_lock(&crew->lock);
     bool last = --crew->running == 0;
     pthread_mutex_unlock(&crew->lock);

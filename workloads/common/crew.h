@@ -14,8 +14,8 @@ struct crew {
     uint32_t count;   /* items 0 to count - 1 */
     /* Does one item; false: begin no more. */
     bool (*work)(void *context, uint32_t item);
-    void (*end_thread)(void *context); /* the last that each thread does */
     void *context;
+    void (*end_thread)(void); /* the last that each thread does */
 
     /* Set by crew_run. */
     pthread_mutex_t lock;

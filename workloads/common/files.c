@@ -48,7 +48,7 @@ static void add_entry(struct walk *walk, int fd, const char *folder, const char 
         if (wanted)
             add(walk, join(folder, name), why(errno), 0);
     } else if (S_ISDIR(status.st_mode)) {
-        if (!walk->skip(name))
+        if (walk->skip == NULL || !walk->skip(name))
             *array_push(&walk->todo) = join(folder, name);
     } else if (wanted && !S_ISLNK(status.st_mode)) {
         bool regular = S_ISREG(status.st_mode);

@@ -16,7 +16,7 @@ struct found_files {
     ARRAY(struct found_file) items; /* by path, bytewise */
 };
 
-/* Finds what ends in `suffix` below a folder, links not followed, folders for which skip is true left
+/* Finds what ends in `suffix` below a folder, links not followed, folders for which skip (or NULL) is true left
  * out. A folder that cannot be read is an item with a reason. false: errno says why. */
 bool files_find(struct found_files *files, const char *folder, const char *suffix,
                 bool (*skip)(const char *name));

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* Reads the first line of a file of a cgroup; false: there is none. */
@@ -79,4 +80,14 @@ uint32_t count_processors(void) {
     if (quota > 0 && quota < count)
         count = (int)quota < quota ? (int)quota + 1 : (int)quota;
     return count > 0 ? (uint32_t)count : 1;
+}
+
+struct processors_used processors_used(void) {
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return (struct processors_used){
+        (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+            (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
+        (uint64_t)used.ru_maxrss * 1024,
+    };
 }

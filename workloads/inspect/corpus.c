@@ -56,12 +56,20 @@ static void name_module(const struct corpus *corpus, struct source_file *file,
     file->module = module.items;
 }
 
-static int by_size(const void *a, const void *b, void *context) {
-    const struct source_file *files = context;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (files[x].bytes != files[y].bytes)
-        return files[x].bytes < files[y].bytes ? 1 : -1;
+static int ascending(const void *a, const void *b) {
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
     return x < y ? -1 : x > y;
+}
+
+uint64_t *corpus_order(const struct corpus *corpus, bool by_weight) {
+    uint64_t *order = must_realloc(NULL, corpus->files.count * sizeof *order);
+    for (uint32_t i = 0; i < corpus->files.count; i++) {
+        const struct source_file *file = &corpus->files.items[i];
+        uint64_t size = by_weight ? file->weight : file->bytes;
+        order[i] = (UINT32_MAX - (size < UINT32_MAX ? size : UINT32_MAX)) << 32 | i;
+    }
+    qsort(order, corpus->files.count, sizeof *order, ascending);
+    return order;
 }
 
 bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample) {
@@ -77,17 +85,15 @@ bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample) {
     }
     char *real = count > 0 && is_package(corpus, "", 0) ? realpath(dir, NULL) : NULL;
     const char *root_package = real != NULL && real[1] != '\0' ? strrchr(real, '/') + 1 : NULL;
-    corpus->work = must_realloc(NULL, count * sizeof(uint32_t));
+    corpus->work = corpus_order(corpus, false);
     for (uint32_t i = 0; i < count; i++) {
         name_module(corpus, &corpus->files.items[i], root_package);
-        corpus->work[i] = i;
         const char *module = corpus->files.items[i].module;
         if (strings_put(&corpus->modules, module, (uint32_t)strlen(module)) >
             corpus->module_files.count)
             *array_push(&corpus->module_files) = i;
     }
     free(real);
-    qsort_r(corpus->work, count, sizeof(uint32_t), by_size, corpus->files.items);
     corpus->work_count = sample > 0 && sample < count ? sample : count;
     for (uint32_t i = 0; i < corpus->work_count; i++)
         corpus->work[i] = corpus->work[(uint64_t)i * count / corpus->work_count];

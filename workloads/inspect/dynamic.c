@@ -5,8 +5,6 @@
  * To add to a kind: name the nodes it wants to see, and note facts when one is entered. */
 #include "parts.h"
 
-#include <string.h>
-
 /* ---- Execution: two halves of a protocol on one receiver in one function ------------------------ */
 
 static const char *const protocols[][2] = {
@@ -56,12 +54,6 @@ static void execution_enter(struct detector *d, const struct frame *frame) {
 
 /* ---- Timing: the same delay written down in several functions ------------------------------------ */
 
-static void note_delay(struct detector *d, TSNode value) {
-    struct literal literal = read_literal(d, value);
-    if (literal.sort == AN_INTEGER || literal.sort == A_FLOAT)
-        note(d, SORT_DELAY, ROLE_delay, real_number_key(d, &literal), without_parentheses(value));
-}
-
 static void timing_enter(struct detector *d, const struct frame *frame) {
     bool sleeps = calls(&d->call, "sleep") || (d->call.attribute && calls(&d->call, "settimeout"));
     bool waits = d->call.attribute && (calls(&d->call, "wait") || calls(&d->call, "join"));
@@ -70,12 +62,15 @@ static void timing_enter(struct detector *d, const struct frame *frame) {
     uint32_t positional = collect_arguments(d);
     for (uint32_t i = 0; i < d->arguments.count; i++) {
         const struct argument *argument = &d->arguments.items[i];
-        bool only =
-            argument->sort == POSITIONAL && positional == 1 && (waits || d->arguments.count == 1);
-        bool timeout = argument->sort == KEYWORD && waits &&
+        bool only = argument->positional && positional == 1 && (waits || d->arguments.count == 1);
+        bool timeout = argument->keyword && waits &&
                        text_is(d, field_of(argument->node, FIELD_name), "timeout");
-        if (only || timeout)
-            note_delay(d, argument->value);
+        if (!only && !timeout)
+            continue;
+        struct literal literal = read_literal(d, argument->value);
+        if (literal.sort == AN_INTEGER || literal.sort == A_FLOAT)
+            note(d, SORT_DELAY, ROLE_delay, real_number_key(d, &literal),
+                 without_parentheses(argument->value));
     }
 }
 
@@ -93,23 +88,14 @@ static bool is_constant_name(const char *text, uint32_t length) {
 
 /* A new list, dict or set: a display, a comprehension, or a call of the type without arguments. */
 static bool is_display(struct detector *d, TSNode value) {
-    struct call call;
-    switch (kind_of(value)) {
-    case NODE_LIST:
-    case NODE_DICTIONARY:
-    case NODE_SET:
-    case NODE_LIST_COMPREHENSION:
-    case NODE_DICT_COMPREHENSION:
-    case NODE_SET_COMPREHENSION:
-        return true;
-    case NODE_CALL:
-        call = take_call_apart(d, value);
-        return !call.attribute &&
-               (calls(&call, "list") || calls(&call, "dict") || calls(&call, "set")) &&
-               kind_of(call.arguments) == NODE_ARGUMENTS && count_children(d, call.arguments) == 0;
-    default:
-        return false;
-    }
+    enum node_kind kind = kind_of(value);
+    if (kind != NODE_CALL)
+        return kind >= NODE_LIST &&
+               kind <= NODE_DICT_COMPREHENSION; /* grammar.def has them in a row */
+    struct call call = take_call_apart(d, value);
+    return !call.attribute &&
+           (calls(&call, "list") || calls(&call, "dict") || calls(&call, "set")) &&
+           kind_of(call.arguments) == NODE_ARGUMENTS && count_children(d, call.arguments) == 0;
 }
 
 static void note_constant(struct detector *d, TSNode target, TSNode statement) {
@@ -168,9 +154,10 @@ static void value_enter(struct detector *d, const struct frame *frame) {
     } else if (frame->kind == NODE_COMPARISON) {
         note_identities(d, frame->node);
     } else if (frame->kind == NODE_GLOBAL) {
-        uint32_t first = d->nodes.count,
-                 count = frame->function != NONE ? push_children(d, frame->node) : 0;
-        for (uint32_t i = first; i < first + count; i++)
+        uint32_t first = d->nodes.count;
+        if (frame->function != NONE)
+            push_children(d, frame->node);
+        for (uint32_t i = first; i < d->nodes.count; i++)
             note(d, SORT_GLOBAL, ROLE_global, put_node(d, d->nodes.items[i]), d->nodes.items[i]);
         d->nodes.count = first;
     } else {
@@ -183,35 +170,25 @@ static void value_enter(struct detector *d, const struct frame *frame) {
 /* ---- The table, weak to strong -------------------------------------------------------------------- */
 
 const struct kind_detector kind_detectors[KIND_COUNT] = {
-    [NAME] = {"name",
-              1,
-              false,
-              name_enter,
-              NULL,
-              {NODE_FUNCTION, NODE_CLASS, NODE_IMPORT_FROM, NODE_FUTURE_IMPORT}},
-    [TYPE] = {"type",
-              2,
-              false,
-              type_enter,
-              NULL,
-              {NODE_FUNCTION, NODE_TYPED_PARAMETER, NODE_TYPED_DEFAULT, NODE_CALL, NODE_EXCEPT,
-               NODE_EXCEPT_GROUP}},
-    [MEANING] = {"meaning", 3, false, meaning_enter, NULL, {NODE_INTEGER, NODE_FLOAT, NODE_STRING}},
-    [POSITION] = {"position",
-                  4,
-                  false,
-                  position_enter,
-                  NULL,
-                  {NODE_FUNCTION, NODE_CALL, NODE_RETURN, NODE_ASSIGNMENT, NODE_IMPORT_FROM,
-                   NODE_FUTURE_IMPORT}},
-    [ALGORITHM] = {"algorithm", 5, false, NULL, algorithm_finish, {NODE_OTHER}},
-    [EXECUTION] = {"execution", 6, true, execution_enter, NULL, {NODE_CALL, NODE_ASSIGNMENT}},
-    [TIMING] = {"timing", 7, true, timing_enter, NULL, {NODE_CALL}},
-    [VALUE] = {"value",
-               8,
-               true,
-               value_enter,
-               NULL,
-               {NODE_ASSIGNMENT, NODE_GLOBAL, NODE_DEFAULT_PARAMETER, NODE_TYPED_DEFAULT,
-                NODE_COMPARISON}},
+    [NAME] = {"name", 1, false, name_enter, NULL},
+    [TYPE] = {"type", 2, false, type_enter, NULL},
+    [MEANING] = {"meaning", 3, false, meaning_enter, NULL},
+    [POSITION] = {"position", 4, false, position_enter, NULL},
+    [ALGORITHM] = {"algorithm", 5, false, NULL, algorithm_finish},
+    [EXECUTION] = {"execution", 6, true, execution_enter, NULL},
+    [TIMING] = {"timing", 7, true, timing_enter, NULL},
+    [VALUE] = {"value", 8, true, value_enter, NULL},
+};
+
+const uint8_t kind_wants[KIND_COUNT][8] = {
+    [NAME] = {NODE_FUNCTION, NODE_CLASS, NODE_IMPORT_FROM, NODE_FUTURE_IMPORT},
+    [TYPE] = {NODE_FUNCTION, NODE_TYPED_PARAMETER, NODE_TYPED_DEFAULT, NODE_CALL, NODE_EXCEPT,
+              NODE_EXCEPT_GROUP},
+    [MEANING] = {NODE_INTEGER, NODE_FLOAT, NODE_STRING},
+    [POSITION] = {NODE_FUNCTION, NODE_CALL, NODE_RETURN, NODE_ASSIGNMENT, NODE_IMPORT_FROM,
+                  NODE_FUTURE_IMPORT},
+    [EXECUTION] = {NODE_CALL, NODE_ASSIGNMENT},
+    [TIMING] = {NODE_CALL},
+    [VALUE] = {NODE_ASSIGNMENT, NODE_GLOBAL, NODE_DEFAULT_PARAMETER, NODE_TYPED_DEFAULT,
+               NODE_COMPARISON},
 };

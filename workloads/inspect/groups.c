@@ -12,10 +12,11 @@
 #include <string.h>
 
 enum scope { WHOLE_TREE, ITS_FILE, ITS_FUNCTION, ITS_RULE };
+enum { RULE_STRENGTH = 3 }; /* what a user's rule groups agrees in meaning */
 enum need { TWO_PLACES, TWO_ROLES, TWO_FUNCTIONS, TWO_FILES, BAD_ORDER };
 
-/* How each sort is grouped, what makes a finding of a group, and how its key is written: %s is the
- * name, with the module of its file in front where a dot stands before it. */
+/* How each sort is grouped, what makes a finding of a group, and how its key is written: the first %s
+ * is the module of the file that the key is of (else nothing), the second the name. */
 static const struct sort_rule {
     uint8_t kind, scope, need;
     const char *key;
@@ -34,8 +35,6 @@ static const struct sort_rule {
     [SORT_IDENTITY] = {VALUE, ITS_FILE, TWO_ROLES, "identity %s.%s"},
     [SORT_RULE] = {RULE, ITS_RULE, TWO_PLACES, "%s%s"},
 };
-
-enum { RULE_STRENGTH = 3 }; /* what a user's rule groups agrees in meaning */
 
 const char *const role_names[] = {
 #define ROLE(name) #name,
@@ -71,8 +70,8 @@ void groups_take(struct run *run, const struct detector *d, uint32_t file) {
             fact.function_name = translate(run, d, d->functions.items[fact.function].name);
         *(fact.sort == SORT_BIND ? array_push(&run->binds) : array_push(&run->facts)) = fact;
     }
-    if (d->reason[0] != '\0' && result->reason == NULL)
-        result->reason = must_copy(d->reason, strlen(d->reason));
+    if (d->reason.count > 0 && result->reason == NULL)
+        result->reason = must_copy(d->reason.items, d->reason.count);
     result->bytes = d->bytes;
     result->done = true;
     pthread_mutex_unlock(&run->lock);
@@ -210,8 +209,8 @@ static enum locality find_locality(const struct corpus *corpus, const struct fac
 static uint32_t make_key(struct run *run, const struct fact *place) {
     const struct sort_rule *rule = &sort_rules[place->sort];
     const char *name = strings_text(&run->strings, place->key), *before = "";
-    char count[24];
     struct text key = {NULL, 0, 0};
+    char count[24];
     if (place->sort == SORT_BODY) {
         uint64_t tokens;
         memcpy(&tokens, name, sizeof tokens);
@@ -221,16 +220,7 @@ static uint32_t make_key(struct run *run, const struct fact *place) {
     } else if (rule->scope == ITS_FILE) {
         before = run->corpus.files.items[place->scope].module;
     }
-    for (const char *c = rule->key; *c != '\0'; c++) {
-        if (*c != '%') {
-            *array_push(&key) = *c;
-            continue;
-        }
-        text_add(&key, before,
-                 strlen(before)); /* the first %s is what stands before, the second the name */
-        before = name;
-        c++;
-    }
+    text_print(&key, rule->key, before, name);
     uint32_t id = strings_put(&run->strings, key.items, key.count);
     free(key.items);
     return id;

@@ -4,14 +4,12 @@
 
 #include "common/ask.h"
 #include "common/options.h"
-#include "common/processors.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 
-enum { THREAD_LIMIT = 256, EXIT_NO_SUCH_MEASURE = 77 /* lido bench knows it */ };
+enum { THREAD_LIMIT = 256 };
 
 static const char command[] = "lido run inspect";
 static const char usage[] =
@@ -23,18 +21,15 @@ static const char usage[] =
     "  --db FILE         findings into an SQLite database (tables files, findings, places)\n"
     "  --json FILE       figures as JSON; - for standard output\n"
     "  --threads N       1 to 256; default: the processors that this process may use\n"
-    "  --kinds A,B       of name type meaning position algorithm execution timing value; default: "
-    "all\n"
+    "  --kinds A,B       some of name type meaning position algorithm execution timing value\n"
     "  --rules PATH      a *.scm file, or a folder of them, with rules of yours (docs/inspect.md)\n"
     "  --detectors N     at most N detectors; default: one for each thread\n"
     "  --no-pool         a new detector for each file, to see what the pool is for\n"
     "  --no-progress     no progress on standard error\n"
     "  --help            this\n"
     "\n"
-    "For lido bench: --measure cpu|parse|rules|hand-over|rss|system|ready prints one number; "
-    "--share-rules,\n"
-    "--plain-malloc and --serial are what lido is compared with, and --sample N takes fewer "
-    "files.\n"
+    "For lido bench: --measure WHAT prints one number; --share-rules, --plain-malloc and --serial\n"
+    "are what lido is compared with; --sample N takes only N files.\n"
     "\n"
     "Exit status: 0 done, 1 the work failed, 2 wrong usage, 130 interrupted.\n";
 
@@ -51,11 +46,8 @@ static bool parse_kinds(const char *list, uint32_t *out) {
                                      memcmp(kind_detectors[kind].name, at, length) != 0))
             kind++;
         if (kind == KIND_COUNT) {
-            fprintf(stderr,
-                    "%s: --kinds has '%.*s'; take from name, type, meaning, position, algorithm, "
-                    "execution, "
-                    "timing, value\n",
-                    command, (int)length, at);
+            fprintf(stderr, "%s: --kinds has '%.*s'; --help lists the kinds\n", command,
+                    (int)length, at);
             return false;
         }
         *out |= 1u << kind;
@@ -90,26 +82,11 @@ static int parse_options(int argc, char *argv[], struct options *o) {
     o->kinds = o->kind_list == NULL ? (1u << KIND_COUNT) - 1 : 0;
     if (o->kind_list != NULL && !parse_kinds(o->kind_list, &o->kinds))
         return EXIT_USAGE;
-    if (o->measure != NULL && !measure_is_known(o->measure))
-        return complain("--measure", "must be cpu, parse, rules, hand-over, rss, system or ready",
-                        EXIT_USAGE);
-    if (o->measure != NULL && !measure_fits(o))
-        return EXIT_NO_SUCH_MEASURE;
     if (o->threads == 0)
         o->threads = count_processors() < THREAD_LIMIT ? count_processors() : THREAD_LIMIT;
     if (o->detectors == 0)
         o->detectors = o->threads;
-    return EXIT_DONE;
-}
-
-static void take_figures(struct run *run) {
-    struct rusage used;
-    getrusage(RUSAGE_SELF, &used);
-    run->wall_s = (double)(lido_now_ns() - run->begin_ns) / 1e9;
-    run->cpu_s = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-                 (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
-    run->peak_rss_bytes = (uint64_t)used.ru_maxrss * 1024;
-    run->allocations = pooled_malloc_read_counts();
+    return o->measure != NULL ? measure_check(o) : EXIT_DONE;
 }
 
 static int report(const struct run *run) {
@@ -138,14 +115,16 @@ static int analyse(struct run *run, struct sqlite3 *db) {
     if (good)
         groups_finish(run);
     bool stored = db == NULL || store_write(db, good ? run : NULL, &message);
+    if (good && !stored)
+        complain(run->options.db, message, EXIT_FAILED);
+    free(message);
     if (bad_rule)
         return complain("--rules", run->rules.error, EXIT_USAGE);
     if (!good)
         return complain("the analysis failed", run->failure, EXIT_FAILED);
-    if (!stored)
-        complain(run->options.db, message, EXIT_FAILED);
-    free(message);
-    take_figures(run);
+    run->used = processors_used();
+    run->wall_s = (double)(lido_now_ns() - run->begin_ns) / 1e9;
+    run->allocations = pooled_malloc_read_counts();
     int status = report(run);
     return stored ? status : EXIT_FAILED;
 }
@@ -168,11 +147,10 @@ static int run_all(struct run *run) {
 }
 
 static int start(struct run *run) {
-    const char *mismatch;
     pthread_mutex_init(&run->lock, NULL);
     pthread_mutex_init(&run->rules.lock, NULL);
-    if (!detector_prepare(&mismatch))
-        return complain("tree-sitter", mismatch, EXIT_FAILED);
+    if (!detector_prepare())
+        return EXIT_FAILED;
     if (!pooled_malloc_start("inspect"))
         return complain("block pools", lido_last_error(), EXIT_FAILED);
     if (!run->options.plain_malloc)
@@ -193,15 +171,14 @@ static int start(struct run *run) {
 }
 
 int inspect_main(int argc, char *argv[]) {
-    static char program[] = "python3", isolated[] = "-I", option[] = "-c",
-                question[] = "import sysconfig; print(sysconfig.get_path('stdlib'))";
-    char *arguments[] = {program, isolated, option, question, NULL}, *standard_library = NULL;
+    char *standard_library = NULL;
     struct run run = {.begin_ns = lido_now_ns()};
     int status = parse_options(argc, argv, &run.options);
     if (status != EXIT_DONE)
         return status < 0 ? EXIT_DONE : status;
     if (run.options.dir == NULL)
-        run.options.dir = standard_library = ask_program(arguments);
+        run.options.dir = standard_library =
+            ask_python("import sysconfig; print(sysconfig.get_path('stdlib'))");
     if (run.options.dir == NULL)
         return complain("no DIR is given, and python3 does not say where its standard library is",
                         "name the folder to inspect", EXIT_FAILED);

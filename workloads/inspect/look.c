@@ -105,13 +105,12 @@ uint32_t collect_arguments(struct detector *d) {
         struct argument *argument = array_push(&d->arguments);
         enum node_kind kind = kind_of(d->nodes.items[i]);
         argument->node = argument->value = d->nodes.items[i];
-        argument->sort = kind == NODE_STARRED            ? STAR
-                         : kind == NODE_TWO_STARRED      ? TWO_STARS
-                         : kind == NODE_KEYWORD_ARGUMENT ? KEYWORD
-                                                         : POSITIONAL;
-        if (argument->sort == KEYWORD)
+        argument->starred = kind == NODE_STARRED;
+        argument->keyword = kind == NODE_KEYWORD_ARGUMENT;
+        argument->positional = !argument->starred && !argument->keyword && kind != NODE_TWO_STARRED;
+        if (argument->keyword)
             argument->value = field_of(argument->node, FIELD_value);
-        positional += argument->sort == POSITIONAL || argument->sort == STAR;
+        positional += argument->positional || argument->starred;
     }
     d->nodes.count = first;
     return positional;

@@ -3,10 +3,9 @@
  *
  *   corpus.c      which files, which modules            rules.c       queries of the user
  *   detector.c    the pooled object, one file in it     groups.c      facts become findings
- *   source.c      reads a file as Python would          worker.c      threads
- *   visit.c       one walk over the tree for all kinds  store.c, report.c, measure.c   what comes out
- *   look.c, literal.c     what the kinds see            inspect.c     options and the run
- *   static.c, dynamic.c   the eight kinds
+ *   visit.c       one walk over the tree for all kinds  worker.c      threads
+ *   look.c, literal.c     what the kinds see            store.c, report.c, measure.c   what comes out
+ *   static.c, dynamic.c   the eight kinds               inspect.c     options and the run
  */
 #ifndef INSPECT_PARTS_H
 #define INSPECT_PARTS_H
@@ -14,6 +13,7 @@
 #include "common/crew.h"
 #include "common/files.h"
 #include "common/pooled_malloc.h"
+#include "common/processors.h"
 #include "common/query.h"
 #include "common/text.h"
 #include "inspect.h"
@@ -41,7 +41,7 @@ struct source_file {
 struct corpus {
     struct found_files found;
     ARRAY(struct source_file) files; /* by path, bytewise */
-    uint32_t *work;                  /* numbers of files, largest first */
+    uint64_t *work;                  /* corpus_order, largest first */
     struct strings modules;          /* names of modules ... */
     ARRAY(uint32_t) module_files;    /* ... and the file that each means */
     uint32_t work_count;
@@ -50,14 +50,15 @@ struct corpus {
 /* sample: so many files of the work only, evenly chosen; 0: all. false: errno says why. */
 bool corpus_read(struct corpus *corpus, const char *dir, uint32_t sample);
 void corpus_end(struct corpus *corpus);
+/* Returns  the numbers of the files in the lower halves, the largest or heaviest first; free it. */
+uint64_t *corpus_order(const struct corpus *corpus, bool by_weight);
 /* Returns  the file that a module name means, or NONE. */
 uint32_t corpus_find_module(struct corpus *corpus, const char *module);
 
 /* ---- Facts: what a file says ---------------------------------------------------------------- */
 
 /* The eight kinds in the order of their strength, then what rule files find. */
-enum kind { NAME, TYPE, MEANING, POSITION, ALGORITHM, EXECUTION, TIMING, VALUE, KIND_COUNT };
-enum { RULE = KIND_COUNT };
+enum kind { NAME, TYPE, MEANING, POSITION, ALGORITHM, EXECUTION, TIMING, VALUE, KIND_COUNT, RULE };
 
 enum role {
 #define ROLE(name) ROLE_##name,
@@ -127,15 +128,9 @@ struct call {
     bool attribute;
 };
 
-enum argument_sort { POSITIONAL, STAR, KEYWORD, TWO_STARS };
 struct argument {
-    TSNode node, value; /* differ for a keyword argument */
-    enum argument_sort sort;
-};
-
-struct token {
-    uint64_t hash;
-    bool is_semicolon;
+    TSNode node, value;                /* differ for a keyword argument */
+    bool positional, starred, keyword; /* none of them: `**x` */
 };
 
 /* Everything that analysing one file needs, built once: a parser, cursors, compiled user queries with
@@ -157,7 +152,7 @@ struct detector {
     ARRAY(struct frame) frames;
     ARRAY(TSNode) nodes; /* scratch for children */
     ARRAY(struct argument) arguments;
-    ARRAY(struct token) tokens;
+    ARRAY(uint64_t) tokens; /* their hashes; 0 is a semicolon */
     struct call call;
     /* Of an assignment, `a = b = value` or `a: T = value`; both without parentheses. */
     ARRAY(TSNode) targets;
@@ -168,7 +163,7 @@ struct detector {
     ARRAY(struct function) functions;
     ARRAY(struct fact) facts;
     uint64_t bytes;
-    char reason[96]; /* why it could not be analysed; "": it was */
+    struct text reason; /* why it could not be analysed; empty: it was */
 };
 
 /* One kind of connascence: which nodes it sees, and what it does then and at the end of a file. */
@@ -178,28 +173,23 @@ struct kind_detector {
     bool heuristic;
     void (*enter)(struct detector *d, const struct frame *frame);
     void (*finish)(struct detector *d);
-    uint8_t wants[8]; /* enum node_kind */
 };
-extern const struct kind_detector kind_detectors[KIND_COUNT];   /* dynamic.c */
+extern const struct kind_detector kind_detectors[KIND_COUNT];   /* dynamic.c, both */
+extern const uint8_t kind_wants[KIND_COUNT][8];                 /* enum node_kind */
 void name_enter(struct detector *d, const struct frame *frame); /* static.c, these five */
 void type_enter(struct detector *d, const struct frame *frame);
 void meaning_enter(struct detector *d, const struct frame *frame);
 void position_enter(struct detector *d, const struct frame *frame);
 void algorithm_finish(struct detector *d);
 
-struct ruleset;
-/* Makes the tables that all detectors share; false, with *message: the grammar does not fit. */
-bool detector_prepare(const char **message);
-/* NULL: a rule does not compile; rules->error says why. */
-struct detector *detector_create(const struct corpus *corpus, struct ruleset *rules,
-                                 uint32_t kinds);
-void detector_destroy(struct detector *d);
-void detector_reset(struct detector *d);
+/* Makes the tables that all detectors share; false, after a message: the grammar does not fit. */
+bool detector_prepare(void);
+/* The callbacks of the pool; the context is the run. Creating fails if a rule does not compile. */
+int detector_create(void *context, void **object);
+int detector_reset(void *context, void *object);
+void detector_destroy(void *context, void *object);
 /* Reads and analyses a file; results and reason are in d until the reset. */
 void detector_run(struct detector *d, uint32_t file);
-
-/* Fills d->source (no byte-order mark, line ends as LF, a zero byte behind); false: d->reason. */
-bool source_read(struct detector *d);
 
 void visit_prepare(const TSLanguage *language);
 void visit_tree(struct detector *d, TSNode root);
@@ -214,15 +204,13 @@ TSNode without_parentheses(TSNode node);
 /* The text of a node as a string; the scratch text as one. */
 uint32_t put_node(struct detector *d, TSNode node);
 uint32_t put_text(struct detector *d);
-/* Adds the text of a node to the scratch text, without white space. */
+/* Adds it to the scratch text, without white space. */
 void add_compact(struct detector *d, TSNode node);
-/* Collects the named children that are no comments at the end of d->nodes; returns how many. The
- * caller takes them off again. */
+/* Adds the named children but comments to d->nodes, for the caller to take off; returns how many. */
 uint32_t push_children(struct detector *d, TSNode node);
 uint32_t count_children(struct detector *d, TSNode node);
 /* The frame `up` levels above the current one; NULL beyond the root. */
 const struct frame *frame_above(const struct detector *d, uint32_t up);
-/* Whether the node at hand is a statement of the file itself. */
 bool at_top_level(const struct detector *d);
 struct call take_call_apart(const struct detector *d, TSNode call);
 bool calls(const struct call *call, const char *name);
@@ -302,8 +290,9 @@ struct run {
     char failure[512]; /* why no more files can be done; "": all is well */
 
     ARRAY(struct finding) findings; /* by kind, key, first place */
-    uint64_t begin_ns, peak_rss_bytes;
-    double wall_s, cpu_s;
+    uint64_t begin_ns;
+    double wall_s;
+    struct processors_used used;
     lido_object_pool_stats pool;
     struct pooled_malloc_counts allocations;
 };
@@ -312,8 +301,7 @@ struct run {
 void groups_take(struct run *run, const struct detector *d, uint32_t file);
 /* Makes the findings; all workers have ended. */
 void groups_finish(struct run *run);
-extern const char *const role_names[];
-extern const char *const locality_names[];
+extern const char *const role_names[], *const locality_names[];
 
 /* Makes the pool with one detector in it, so that a bad rule is found here; false: run->failure. */
 bool workers_prepare(struct run *run);
@@ -329,9 +317,8 @@ bool store_write(struct sqlite3 *db, const struct run *run, char **message);
 void report_summary(const struct run *run, FILE *out);
 bool report_json(const struct run *run, const char *path); /* false: errno says why */
 
-/* false: there is no such measure, or what the options compare has no meaning for it. */
-bool measure_is_known(const char *name);
-bool measure_fits(const struct options *options);
+/* Returns  EXIT_DONE, or the status to end with: no such measure, or one that the options do not fit. */
+int measure_check(const struct options *options);
 bool measure_getting_ready(struct run *run); /* in place of workers_run */
 void measure_print(const struct run *run);
 

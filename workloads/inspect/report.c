@@ -67,22 +67,11 @@ static void print_findings(const struct run *run, FILE *out) {
     free(found.items);
 }
 
-static int by_weight(const void *a, const void *b, void *context) {
-    const struct source_file *files = context;
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (files[x].weight != files[y].weight)
-        return files[x].weight < files[y].weight ? 1 : -1;
-    return x < y ? -1 : x > y;
-}
-
 static void print_worst(const struct run *run, FILE *out) {
     uint32_t count = run->corpus.files.count;
-    uint32_t *order = must_realloc(NULL, count * sizeof *order);
-    for (uint32_t i = 0; i < count; i++)
-        order[i] = i;
-    qsort_r(order, count, sizeof *order, by_weight, run->corpus.files.items);
+    uint64_t *order = corpus_order(&run->corpus, true);
     for (uint32_t i = 0; i < count && i < WORST_COUNT; i++) {
-        const struct source_file *file = &run->corpus.files.items[order[i]];
+        const struct source_file *file = &run->corpus.files.items[(uint32_t)order[i]];
         if (file->weight == 0)
             break;
         if (i == 0)
@@ -119,8 +108,8 @@ void report_summary(const struct run *run, FILE *out) {
         out,
         "\n%s%u files, %.1f MB, %u threads: %.2f s, %.2f s of CPU, %.0f files/s, at most %.0f MB\n",
         run->crew.interrupted ? "Interrupted: " : "", run->crew.done, (double)run->bytes / 1e6,
-        run->crew.threads, run->wall_s, run->cpu_s, run->crew.done / (run->wall_s + 1e-9),
-        (double)run->peak_rss_bytes / 1e6);
+        run->crew.threads, run->wall_s, run->used.cpu_s, run->crew.done / (run->wall_s + 1e-9),
+        (double)run->used.peak_rss_bytes / 1e6);
     print_failures(run, out);
     print_findings(run, out);
     print_worst(run, out);
@@ -162,10 +151,10 @@ bool report_json(const struct run *run, const char *path) {
         "{s:I, s:I, s:o, s:o, s:I, s:f, s:f, s:I, s:{s:I, s:I, s:I}, s:{s:I, s:I}}", "files",
         (json_int_t)run->crew.done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run),
         "findings", make_findings(run), "threads", (json_int_t)run->crew.threads, "wall_s",
-        run->wall_s, "cpu_s", run->cpu_s, "peak_rss_bytes", (json_int_t)run->peak_rss_bytes,
-        "detectors", "created", (json_int_t)run->pool.created, "peak_in_use",
-        (json_int_t)run->pool.live_peak, "waits", (json_int_t)run->pool.waits, "allocations",
-        "served", (json_int_t)run->allocations.served, "system",
+        run->wall_s, "cpu_s", run->used.cpu_s, "peak_rss_bytes",
+        (json_int_t)run->used.peak_rss_bytes, "detectors", "created", (json_int_t)run->pool.created,
+        "peak_in_use", (json_int_t)run->pool.live_peak, "waits", (json_int_t)run->pool.waits,
+        "allocations", "served", (json_int_t)run->allocations.served, "system",
         (json_int_t)run->allocations.system);
     FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
     bool good = report != NULL && out != NULL &&

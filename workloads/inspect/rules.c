@@ -34,15 +34,10 @@ static bool read_rule(struct ruleset *rules, const struct found_files *files, co
     return true;
 }
 
-static bool skip_nothing(const char *folder) {
-    (void)folder;
-    return false;
-}
-
 bool rules_read(struct ruleset *rules, const char *path) {
     struct found_files files, here = {.root = AT_FDCWD};
     bool good = true;
-    if (!files_find(&files, path, ".scm", skip_nothing)) {
+    if (!files_find(&files, path, ".scm", NULL)) {
         if (errno == ENOTDIR)
             return read_rule(rules, &here, path, path);
         snprintf(rules->error, sizeof rules->error, "%s: %s", path, strerror(errno));
@@ -92,36 +87,34 @@ static void complain(struct ruleset *rules, uint32_t at, const struct text *what
     pthread_mutex_unlock(&rules->lock);
 }
 
+/* Says what is wrong, when the joint query (NULL: it did not compile) is. A file with a bracket too few
+ * may be noticed only in the next one, so each is tried alone. Returns  whether all is well. */
+static bool check_each(struct ruleset *rules, const struct query *all) {
+    struct text message = {NULL, 0, 0};
+    for (uint32_t i = 0; i < rules->rules.count && message.count == 0; i++) {
+        uint32_t start = rules->rules.items[i].start, at = 0;
+        bool last = i + 1 == rules->rules.count;
+        uint32_t end = last ? rules->text.count : rules->rules.items[i + 1].start;
+        if (all == NULL)
+            query_free(query_compile(tree_sitter_python(), rules->text.items + start, end - start,
+                                     "key", &at, &message));
+        else if (!query_has_pattern(all, start, end))
+            text_print(&message, "has no pattern with a capture @key");
+        if (message.count > 0)
+            complain(rules, start + at < end ? start + at : end - 1, &message);
+    }
+    bool good = message.count == 0 && all != NULL;
+    free(message.items);
+    return good;
+}
+
 struct query *rules_compile(struct ruleset *rules) {
     struct text message = {NULL, 0, 0};
-    uint32_t at = 0;
+    uint32_t at;
     struct query *all = query_compile(tree_sitter_python(), rules->text.items, rules->text.count,
                                       "key", &at, &message);
-    bool good = all != NULL;
-    if (!good)
-        complain(rules, at < rules->text.count ? at : rules->text.count - 1, &message);
-    /* A file with a bracket too few may be noticed only in the next one: each is tried alone. */
-    for (uint32_t i = 0; i < rules->rules.count && (good || all == NULL); i++) {
-        uint32_t start = rules->rules.items[i].start;
-        uint32_t end =
-            i + 1 < rules->rules.count ? rules->rules.items[i + 1].start : rules->text.count;
-        message.count = 0;
-        struct query *alone = good ? NULL
-                                   : query_compile(tree_sitter_python(), rules->text.items + start,
-                                                   end - start, "key", &at, &message);
-        if (good && !query_has_pattern(all, at = start, end))
-            text_print(&message, "has no pattern with a capture @key");
-        else if (!good)
-            at = start + at < end ? start + at : end - 1;
-        query_free(alone);
-        if (message.count > 0) {
-            complain(rules, at, &message);
-            good = false;
-            break;
-        }
-    }
     free(message.items);
-    if (good)
+    if (check_each(rules, all))
         return all;
     query_free(all);
     return NULL;

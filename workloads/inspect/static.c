@@ -2,8 +2,6 @@
  * static.c -- the kinds that the text of a program decides: name, type, meaning, position, algorithm. */
 #include "parts.h"
 
-#include <string.h>
-
 /* ---- Name: who defines a name at the top of a module, and who imports it by that name ---------- */
 
 /* Puts the package that so many dots mean in this file into d->text; false: there is none. */
@@ -128,10 +126,8 @@ static void note_names(struct detector *d, TSNode expression) {
 static void note_isinstance(struct detector *d) {
     if (d->call.attribute || !calls(&d->call, "isinstance") || collect_arguments(d) < 2)
         return;
-    const struct argument *arguments =
-        d->arguments.items; /* positional ones come first, if not starred */
-    if (arguments[0].sort == POSITIONAL && arguments[1].sort == POSITIONAL)
-        note_names(d, arguments[1].value);
+    if (d->arguments.items[0].positional && d->arguments.items[1].positional)
+        note_names(d, d->arguments.items[1].value);
 }
 
 static void note_except(struct detector *d, TSNode clause) {
@@ -140,10 +136,8 @@ static void note_except(struct detector *d, TSNode clause) {
     d->nodes.count = first;
     if (count < 2)
         return; /* a bare `except:` has only its block */
-    if (kind_of(caught) == NODE_AS_PATTERN)
-        caught = ts_node_named_child(caught, 0);
-    if (kind_of(caught) == NODE_STARRED) /* `except *E` with a space before the star */
-        caught = ts_node_named_child(caught, 0);
+    while (kind_of(caught) == NODE_AS_PATTERN || kind_of(caught) == NODE_STARRED)
+        caught = ts_node_named_child(caught, 0); /* `*E as e`: a space before the star */
     note_names(d, caught);
 }
 
@@ -218,7 +212,7 @@ static void note_call(struct detector *d, TSNode node) {
         return;
     uint32_t positional = collect_arguments(d);
     for (uint32_t i = 0; i < d->arguments.count; i++)
-        positional -= d->arguments.items[i].sort == STAR;
+        positional -= d->arguments.items[i].starred;
     if (positional >= ARGUMENT_MINIMUM)
         note(d, SORT_ARGUMENTS, ROLE_call,
              strings_put(&d->strings, d->call.name, d->call.name_length), node)
@@ -276,13 +270,13 @@ void algorithm_finish(struct detector *d) {
         const struct function *function = &d->functions.items[i];
         uint64_t body[3] = {0, 1, 2};
         uint32_t last = function->last_token, at = function->first_token;
-        while (last > at && d->tokens.items[last - 1].is_semicolon)
+        while (last > at && d->tokens.items[last - 1] == 0)
             last--;
         body[0] = last - at;
         for (; at < last; at++) {
-            body[1] = (body[1] ^ d->tokens.items[at].hash) * UINT64_C(0xff51afd7ed558ccd);
+            body[1] = (body[1] ^ d->tokens.items[at]) * UINT64_C(0xff51afd7ed558ccd);
             body[1] ^= body[1] >> 32;
-            body[2] = (body[2] + d->tokens.items[at].hash) * UINT64_C(0xc4ceb9fe1a85ec53);
+            body[2] = (body[2] + d->tokens.items[at]) * UINT64_C(0xc4ceb9fe1a85ec53);
             body[2] ^= body[2] >> 29;
         }
         if (body[0] >= TOKEN_MINIMUM)

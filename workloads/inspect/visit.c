@@ -40,7 +40,7 @@ void visit_prepare(const TSLanguage *language) {
         field_ids[field] = ts_language_field_id_for_name(language, field_names[field],
                                                          (uint32_t)strlen(field_names[field]));
     for (int kind = 0; kind < KIND_COUNT; kind++) {
-        for (const uint8_t *want = kind_detectors[kind].wants; *want != NODE_OTHER; want++)
+        for (const uint8_t *want = kind_wants[kind]; *want != NODE_OTHER; want++)
             wanted_by[*want] |= (uint16_t)(1u << kind);
     }
 }
@@ -58,7 +58,7 @@ static void add_token(struct detector *d, const char *text, uint32_t length) {
     uint64_t hash = length;
     for (uint32_t i = 0; i < length; i++)
         hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x9e3779b97f4a7c15);
-    *array_push(&d->tokens) = (struct token){hash ^ hash >> 29, length == 1 && text[0] == ';'};
+    *array_push(&d->tokens) = length == 1 && text[0] == ';' ? 0 : hash ^ hash >> 29;
 }
 
 /* Notes a node without children as Python's tokenizer would cut it: `except*` is two tokens, and the

@@ -7,23 +7,6 @@
 
 #include <string.h>
 
-static int create_detector(void *context, void **object) {
-    struct run *run = context;
-    *object = detector_create(&run->corpus, &run->rules, run->options.kinds);
-    return *object != NULL ? 0 : 1;
-}
-
-static int reset_detector(void *context, void *object) {
-    (void)context;
-    detector_reset(object);
-    return 0;
-}
-
-static void destroy_detector(void *context, void *object) {
-    (void)context;
-    detector_destroy(object);
-}
-
 /* Ends the run. A bad rule is the user's to mend and is told in its own words; all else is lido's. */
 static bool fail(struct run *run) {
     pthread_mutex_lock(&run->rules.lock);
@@ -43,15 +26,15 @@ bool workers_prepare(struct run *run) {
         (run->rules.shared = rules_compile(&run->rules)) == NULL)
         return fail(run);
     if (options->no_pool) {
-        if (create_detector(run, &first) != 0)
+        if (detector_create(run, &first) != 0)
             return fail(run);
-        detector_destroy(first);
+        detector_destroy(NULL, first);
         return true;
     }
     lido_status status = lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "detectors", .owner = "inspect",
-                                 .object_limit = options->detectors, .create = create_detector,
-                                 .reset = reset_detector, .destroy = destroy_detector,
+                                 .object_limit = options->detectors, .create = detector_create,
+                                 .reset = detector_reset, .destroy = detector_destroy,
                                  .context = run),
         &run->detectors);
     if (status == LIDO_OK)
@@ -71,7 +54,7 @@ static bool acquire(struct run *run, lido_lease *lease) {
     lido_status status;
     *lease = (lido_lease){NULL, 0, 0};
     if (run->detectors == NULL)
-        return create_detector(run, &lease->object) == 0;
+        return detector_create(run, &lease->object) == 0;
     do /* there is always one to come: a detector is out for one file only */
         status = lido_object_pool_acquire(run->detectors, LIDO_SECONDS(10), lease);
     while (status == LIDO_ERR_TIMEOUT);
@@ -80,7 +63,7 @@ static bool acquire(struct run *run, lido_lease *lease) {
 
 static bool analyse_file(void *context, uint32_t item) {
     struct run *run = context;
-    uint32_t file = run->corpus.work[item];
+    uint32_t file = (uint32_t)run->corpus.work[item];
     uint64_t begin_ns = lido_now_ns();
     lido_lease lease;
     if (!acquire(run, &lease))
@@ -90,7 +73,7 @@ static bool analyse_file(void *context, uint32_t item) {
     uint64_t run_ns = lido_now_ns();
     groups_take(run, lease.object, file);
     if (run->detectors == NULL)
-        detector_destroy(lease.object);
+        detector_destroy(NULL, lease.object);
     else if (lido_object_pool_release(run->detectors, &lease) != LIDO_OK)
         return fail(run);
     uint64_t released_ns = lido_now_ns();
@@ -104,18 +87,13 @@ static bool analyse_file(void *context, uint32_t item) {
     return true;
 }
 
-static void end_thread(void *context) {
-    (void)context;
-    pooled_malloc_thread_end();
-}
-
 bool workers_run(struct run *run) {
     run->crew = (struct crew){.name = "inspect",
                               .silent = run->options.no_progress,
                               .threads = run->options.threads,
                               .count = run->corpus.work_count,
                               .work = analyse_file,
-                              .end_thread = end_thread,
+                              .end_thread = pooled_malloc_thread_end,
                               .context = run};
     int error = crew_run(&run->crew);
     if (error != 0)

@@ -1,17 +1,9 @@
 /* SPDX-License-Identifier: MIT
- * source.c -- reads one Python file as Python would, or says in a few words why it cannot. */
-#include "parts.h"
+ * python_source.c -- see python_source.h. */
+#include "python_source.h"
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
-
-enum { SOURCE_LIMIT = 64 << 20 };
-
-static bool refuse(struct detector *d, const char *reason) {
-    snprintf(d->reason, sizeof d->reason, "%s", reason);
-    return false;
-}
 
 /* Whether a coding name means UTF-8 or a part of it. */
 static bool is_utf8_name(const char *name, size_t length) {
@@ -47,19 +39,15 @@ static bool read_coding(const char *line, const char *end, const char **name, si
     return true;
 }
 
-static bool check_coding(struct detector *d) {
-    const char *line = d->source.items, *end = line + d->source.count, *name = "";
-    size_t length = 0;
-    for (int i = 0; i < 2 && line < end && length == 0; i++) {
+/* Looks for a declaration in the first two lines; *length stays 0 if there is none. */
+static void find_coding(const struct text *source, const char **name, size_t *length) {
+    const char *line = source->items, *end = line + source->count;
+    for (int i = 0; i < 2 && line < end && *length == 0; i++) {
         const char *stop = memchr(line, '\n', (size_t)(end - line));
-        if (!read_coding(line, stop != NULL ? stop : end, &name, &length))
+        if (!read_coding(line, stop != NULL ? stop : end, name, length))
             break;
         line = stop != NULL ? stop + 1 : end;
     }
-    if (length == 0 || is_utf8_name(name, length))
-        return true;
-    snprintf(d->reason, sizeof d->reason, "encoding %.*s", (int)(length < 64 ? length : 64), name);
-    return false;
 }
 
 /* Takes a byte-order mark off; CR LF and a lone CR become LF, as Python reads them. */
@@ -75,23 +63,20 @@ static void unify(struct text *source) {
     source->items[source->count = to] = '\0';
 }
 
-bool source_read(struct detector *d) {
-    const char *reason = d->file->reason;
-    d->bytes = 0;
-    if (reason == NULL)
-        reason = files_read(&d->corpus->found, d->file->path, SOURCE_LIMIT, &d->source);
-    if (reason != NULL)
-        return refuse(d, reason);
-    d->bytes = d->source.count;
-    unify(&d->source);
-    if (!check_coding(d))
-        return false;
-    if (utf8_prefix(d->source.items, d->source.count) != d->source.count)
-        return refuse(d, "not valid UTF-8");
-    const char *zero = memchr(d->source.items, '\0', d->source.count), *c = d->source.items;
+bool python_source_check(struct text *source, struct text *reason) {
+    const char *name = "";
+    size_t length = 0;
+    unify(source);
+    find_coding(source, &name, &length);
+    const char *zero = memchr(source->items, '\0', source->count);
     uint32_t line = 1;
-    for (; zero != NULL && c < zero; c++)
+    for (const char *c = source->items; zero != NULL && c < zero; c++)
         line += *c == '\n';
-    d->bad_line = zero != NULL ? line : 0;
-    return zero == NULL;
+    if (length > 0 && !is_utf8_name(name, length))
+        text_print(reason, "encoding %.*s", (int)(length < 64 ? length : 64), name);
+    else if (utf8_prefix(source->items, source->count) != source->count)
+        text_print(reason, "not valid UTF-8");
+    else if (zero != NULL)
+        text_print(reason, "syntax error at line %u", line);
+    return reason->count == 0;
 }
