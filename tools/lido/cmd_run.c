@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
  * cmd_run.c -- `lido run NAME`: real programs on public headers only. */
+#include "arena/arena.h"
 #include "command.h"
 #include "inspect/inspect.h"
 #include "swarm/swarm.h"
@@ -8,6 +9,7 @@
 #include <string.h>
 
 static const char usage[] = "usage: lido run NAME ...\n\n"
+                            "  arena      plays a game in dense pools, and without\n"
                             "  inspect    finds connascence in a Python source tree\n"
                             "  swarm      optimises a function on a block pool, and without\n\n"
                             "lido run NAME --help says more.\n";
@@ -21,6 +23,8 @@ int cmd_run(int argc, char *argv[]) {
         fputs(usage, stdout);
         return EXIT_DONE;
     }
+    if (strcmp(argv[1], "arena") == 0)
+        return lido_run_arena(argc - 1, argv + 1);
     if (strcmp(argv[1], "inspect") == 0)
         return inspect_main(argc - 1, argv + 1);
     if (strcmp(argv[1], "swarm") == 0)

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT
+ * The command: reads its options, runs the variants round by round, compares and reports. */
+#include "arena/arena.h"
+
+#include "arena/progress.h"
+#include "arena/report.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { TICKS = 36000, TICKS_MAX = 1000000, ROUNDS = 3, ROUNDS_MAX = 1000 };
+
+struct command {
+    struct arena_session session;
+    const char *json, *plot;
+    bool silent, help;
+};
+
+static const char usage[] =
+    "usage: lido run arena [options]\n"
+    "Plays ten minutes of a game at 60 ticks a second: bullets, effects, damage numbers and "
+    "casings\n"
+    "come and go by the million, in dense pools of lido and, the same game to the last bit, on\n"
+    "malloc, a free list, dense arrays, and places with a bitmap.\n"
+    "\n"
+    "  --ticks N          default 36000\n"
+    "  --seed N           default 1\n"
+    "  --variant NAME     malloc, free-list, array, bitmap, lido; may be repeated\n"
+    "  --repeat N         interleaved rounds; default 3\n"
+    "  --json FILE        all figures\n"
+    "  --plot FILE        the ticks' times as SVG\n"
+    "  --no-progress      nothing on stderr while it runs\n";
+
+/* ---- Options ------------------------------------------------------------------------------- */
+
+static bool read_number(const char *option, const char *text, uint64_t least, uint64_t most,
+                        uint64_t *number) {
+    char *end;
+    errno = 0;
+    *number = strtoull(text, &end, 10);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number >= least &&
+        *number <= most)
+        return true;
+    fprintf(stderr,
+            "lido run arena: --%s is %s, must be a number from %" PRIu64 " to %" PRIu64 "\n",
+            option, text, least, most);
+    return false;
+}
+
+static bool read_variant(struct arena_session *session, const char *name) {
+    for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
+        if (strcmp(name, arena_variant_name[v]) == 0)
+            return session->runs_variant[v] = true;
+    fprintf(stderr,
+            "lido run arena: --variant is %s, must be malloc, free-list, array, bitmap or lido\n",
+            name);
+    return false;
+}
+
+static bool read_option(struct command *c, int option, const char *name, const char *value) {
+    struct arena_session *s = &c->session;
+    switch (option) {
+    case 't':
+        return read_number(name, value, 1, TICKS_MAX, &s->options.ticks);
+    case 's':
+        return read_number(name, value, 0, INT64_MAX, &s->options.seed);
+    case 'r':
+        return read_number(name, value, 1, ROUNDS_MAX, &s->rounds);
+    case 'v':
+        return read_variant(s, value);
+    case 'j':
+        return (c->json = value) != NULL;
+    case 'g':
+        return (c->plot = value) != NULL;
+    case 'n':
+        return c->silent = true;
+    case 'h':
+        return c->help = true;
+    default:
+        fputs(usage, stderr);
+        return false;
+    }
+}
+
+static bool read_options(struct command *c, int argc, char **argv) {
+    static const struct option options[] = {{"ticks", required_argument, NULL, 't'},
+                                            {"seed", required_argument, NULL, 's'},
+                                            {"repeat", required_argument, NULL, 'r'},
+                                            {"variant", required_argument, NULL, 'v'},
+                                            {"json", required_argument, NULL, 'j'},
+                                            {"plot", required_argument, NULL, 'g'},
+                                            {"no-progress", no_argument, NULL, 'n'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    bool any = false;
+    int option, index = 0;
+    optind = 0; /* getopt starts afresh: the command has used it before */
+    while ((option = getopt_long(argc, argv, "h", options, &index)) != -1)
+        if (!read_option(c, option, options[index].name, optarg))
+            return false;
+    if (optind < argc) {
+        fprintf(stderr, "lido run arena: %s is not an option\n", argv[optind]);
+        return false;
+    }
+    for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
+        any = any || c->session.runs_variant[v];
+    for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
+        c->session.runs_variant[v] = c->session.runs_variant[v] || !any;
+    return true;
+}
+
+/* ---- All runs ------------------------------------------------------------------------------ */
+
+/* Compares a run with the first of all, which is `first`. */
+static void compare(struct arena_session *session, const struct arena_run *run, bool is_first,
+                    const char *variant) {
+    session->adds_up = session->adds_up && run->adds_up;
+    session->peaks_agree = session->peaks_agree && run->peaks_agree;
+    for (uint64_t t = 0; !is_first && session->equal && t < session->options.ticks; t++)
+        if (session->sums[t] != session->other_sums[t]) {
+            session->equal = false;
+            session->first_difference = t + 1;
+            session->different = variant;
+        }
+}
+
+static bool is_interrupted(void) {
+    sigset_t pending;
+    return sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1;
+}
+
+/* Interleaved: A B C D A B C D, so that a slow minute of the machine hits all variants.
+ *
+ * Returns  0, 1 or 130 as the command does. */
+static int run_all(struct arena_session *session, struct arena_progress *progress) {
+    struct arena_watcher watcher = {arena_progress_show, progress};
+    for (uint64_t round = 0; round < session->rounds; round++)
+        for (int v = 0; v < ARENA_VARIANT_COUNT; v++) {
+            if (!session->runs_variant[v])
+                continue;
+            struct arena_run *run = arena_session_run(session, round, v);
+            bool is_first = progress->run == 0;
+            arena_progress_start(progress, (enum arena_variant)v);
+            int ended_by =
+                arena_play(&session->options, (enum arena_variant)v, &watcher, run,
+                           session->tick_us[v], is_first ? session->sums : session->other_sums);
+            arena_progress_end(progress, run);
+            if (ended_by == SIGINT || is_interrupted()) {
+                fprintf(stderr, "lido run arena: interrupted in run %" PRIu64 " of %" PRIu64 "\n",
+                        progress->run, progress->runs);
+                return 130;
+            }
+            if (!run->done) {
+                fprintf(stderr, "lido run arena: %s\n", run->error);
+                return 1;
+            }
+            compare(session, run, is_first, arena_variant_name[v]);
+        }
+    return 0;
+}
+
+/* Ctrl-C waits while this process has work to tell of: the one that plays ends at once. */
+static int run_all_blocked(struct arena_session *session, struct arena_progress *progress) {
+    sigset_t interrupt, before;
+    struct timespec at_once = {0, 0};
+    sigemptyset(&interrupt);
+    sigaddset(&interrupt, SIGINT);
+    sigprocmask(SIG_BLOCK, &interrupt, &before);
+    int result = run_all(session, progress);
+    if (result == 130)
+        (void)sigtimedwait(&interrupt, NULL, &at_once); /* told: it need not end us, too */
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return result;
+}
+
+/* Writes what was asked for; says which file could not be written. */
+static int report(const struct command *c) {
+    const struct arena_session *s = &c->session;
+    int result = s->equal && s->adds_up && s->peaks_agree ? 0 : 1;
+    arena_print(s, stdout);
+    if (c->json != NULL && !arena_write_json(s, c->json)) {
+        fprintf(stderr, "lido run arena: %s cannot be written: %s\n", c->json, strerror(errno));
+        result = 1;
+    }
+    if (c->plot != NULL && !arena_write_plot(s, c->plot)) {
+        fprintf(stderr, "lido run arena: %s cannot be written: %s\n", c->plot, strerror(errno));
+        result = 1;
+    }
+    return result;
+}
+
+static bool open_session(struct arena_session *s) {
+    s->equal = s->adds_up = s->peaks_agree = true;
+    s->runs = calloc(s->rounds * ARENA_VARIANT_COUNT, sizeof *s->runs);
+    s->sums = calloc(s->options.ticks, sizeof *s->sums);
+    s->other_sums = calloc(s->options.ticks, sizeof *s->other_sums);
+    bool opened = s->runs != NULL && s->sums != NULL && s->other_sums != NULL;
+    for (int v = 0; v < ARENA_VARIANT_COUNT; v++) {
+        if (s->runs_variant[v])
+            s->tick_us[v] = calloc(s->options.ticks, sizeof *s->tick_us[v]);
+        opened = opened && (s->tick_us[v] != NULL || !s->runs_variant[v]);
+    }
+    return opened;
+}
+
+static void close_session(struct arena_session *s) {
+    free(s->runs);
+    free(s->sums);
+    free(s->other_sums);
+    for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
+        free(s->tick_us[v]);
+}
+
+static int run_session(struct command *c) {
+    struct arena_session *s = &c->session;
+    struct arena_progress progress = {
+        .silent = c->silent, .terminal = isatty(2) != 0, .ticks = s->options.ticks};
+    int result = 1;
+    for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
+        progress.runs += s->runs_variant[v] ? s->rounds : 0;
+    if (open_session(s))
+        result = run_all_blocked(s, &progress);
+    else
+        fputs("lido run arena: no memory\n", stderr);
+    if (result == 0)
+        result = report(c);
+    close_session(s);
+    return result;
+}
+
+int lido_run_arena(int argc, char **argv) {
+    struct command c = {.session = {.rounds = ROUNDS, .options = {.ticks = TICKS, .seed = 1}}};
+    if (!read_options(&c, argc, argv))
+        return 2;
+    if (c.help)
+        return fputs(usage, stdout) < 0;
+    return run_session(&c);
+}
