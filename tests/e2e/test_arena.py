@@ -243,6 +243,14 @@ class Output(unittest.TestCase):
         self.assertEqual(run("--ticks", 20, "--variant", "lido", "--no-progress").stderr, "")
 
 
+    def test_a_measure_is_a_number_a_round_and_nothing_else(self):
+        for figure in ("p50", "p99", "p999"):
+            done = run("--ticks", 50, "--repeat", 4, "--variant", "lido", "--measure", figure, "--no-progress")
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+            self.assertEqual(len(done.stdout.splitlines()), 4)
+            self.assertTrue(all(float(line) > 0 for line in done.stdout.splitlines()))
+
+
 class Usage(unittest.TestCase):
     def test_wrong_usage_is_2_and_named(self):
         for arguments, part in (
@@ -251,6 +259,8 @@ class Usage(unittest.TestCase):
             (["--seed", "-1"], "--seed is -1"),
             (["--repeat", "x"], "--repeat is x"),
             (["--variant", "stack"], "--variant is stack"),
+            (["--measure", "mean", "--variant", "lido"], "--measure is mean"),
+            (["--measure", "p50"], "one --variant"),
             (["--what"], "--what"),
             (["here"], "here is not an option"),
         ):

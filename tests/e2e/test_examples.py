@@ -57,5 +57,19 @@ class ObjectPool(unittest.TestCase):
         self.assertEqual(done.stdout, "".join(f"thread {t}: {expected} matches\n" for t in range(4)))
 
 
+class DensePool(unittest.TestCase):
+    def test_the_spark_is_followed_until_it_goes_out(self):
+        done = run("dense_pool")
+        lines = done.stdout.splitlines()
+        self.assertEqual((done.returncode, len(lines)), (0, 13), done.stderr)
+        height, speed = 10.0, 0.5
+        for tick in range(1, 12):
+            speed -= 0.1
+            height += speed
+            self.assertEqual(lines[tick - 1], f"tick {tick}: at {height:.1f}")
+        self.assertIn("stale: it was use 1 of slot 0", lines[11])
+        self.assertTrue(lines[12].startswith("7001 lit, "))
+
+
 if __name__ == "__main__":
     unittest.main()

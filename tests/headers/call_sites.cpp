@@ -67,6 +67,20 @@ static void use_block_pool() {
     CHECK(lido_block_pool_destroy(pool) == LIDO_OK);
 }
 
+static void use_dense_pool() {
+    lido_dense_pool *pool = nullptr;
+    lido_dense_pool_options options{};
+    options.struct_size = sizeof options;
+    options.object_bytes = 16;
+    CHECK(lido_dense_pool_create(&options, &pool) == LIDO_OK);
+    CHECK(is_here(made_at(), __LINE__ - 1));
+    lido_dense_handle handle = LIDO_DENSE_HANDLE_NONE;
+    void *object = lido_dense_pool_acquire(pool, &handle);
+    CHECK(object != nullptr && lido_dense_pool_find(pool, handle) == object);
+    CHECK(lido_dense_pool_release(pool, handle) == LIDO_OK);
+    CHECK(lido_dense_pool_destroy(pool) == LIDO_OK);
+}
+
 static int create(void *context, void **object) {
     *object = context;
     return 0;
@@ -112,6 +126,7 @@ static void use_object_pool() {
 int main() {
     use_base();
     use_block_pool();
+    use_dense_pool();
     use_object_pool();
     return failures != 0;
 }

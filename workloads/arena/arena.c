@@ -18,7 +18,7 @@ enum { TICKS = 36000, TICKS_MAX = 1000000, ROUNDS = 3, ROUNDS_MAX = 1000 };
 
 struct command {
     struct arena_session session;
-    const char *json, *plot;
+    const char *json, *plot, *measure;
     bool silent, help;
 };
 
@@ -35,7 +35,9 @@ static const char usage[] =
     "  --repeat N         interleaved rounds; default 3\n"
     "  --json FILE        all figures\n"
     "  --plot FILE        the ticks' times as SVG\n"
-    "  --no-progress      nothing on stderr while it runs\n";
+    "  --no-progress      nothing on stderr while it runs\n"
+    "  --measure FIGURE   prints p50, p99 or p999 of the ticks of one variant, in us, a line a\n"
+    "                     round, and nothing else\n";
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
@@ -63,6 +65,14 @@ static bool read_variant(struct arena_session *session, const char *name) {
     return false;
 }
 
+static bool read_measure(struct command *c, const char *figure) {
+    c->measure = figure;
+    if (strcmp(figure, "p50") == 0 || strcmp(figure, "p99") == 0 || strcmp(figure, "p999") == 0)
+        return true;
+    fprintf(stderr, "lido run arena: --measure is %s, must be p50, p99 or p999\n", figure);
+    return false;
+}
+
 static bool read_option(struct command *c, int option, const char *name, const char *value) {
     struct arena_session *s = &c->session;
     switch (option) {
@@ -78,6 +88,8 @@ static bool read_option(struct command *c, int option, const char *name, const c
         return (c->json = value) != NULL;
     case 'g':
         return (c->plot = value) != NULL;
+    case 'm':
+        return read_measure(c, value);
     case 'n':
         return c->silent = true;
     case 'h':
@@ -89,17 +101,13 @@ static bool read_option(struct command *c, int option, const char *name, const c
 }
 
 static bool read_options(struct command *c, int argc, char **argv) {
-    static const struct option options[] = {{"ticks", required_argument, NULL, 't'},
-                                            {"seed", required_argument, NULL, 's'},
-                                            {"repeat", required_argument, NULL, 'r'},
-                                            {"variant", required_argument, NULL, 'v'},
-                                            {"json", required_argument, NULL, 'j'},
-                                            {"plot", required_argument, NULL, 'g'},
-                                            {"no-progress", no_argument, NULL, 'n'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
-    bool any = false;
-    int option, index = 0;
+    static const struct option options[] = {
+        {"ticks", required_argument, NULL, 't'},   {"seed", required_argument, NULL, 's'},
+        {"repeat", required_argument, NULL, 'r'},  {"variant", required_argument, NULL, 'v'},
+        {"json", required_argument, NULL, 'j'},    {"plot", required_argument, NULL, 'g'},
+        {"measure", required_argument, NULL, 'm'}, {"no-progress", no_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
+    int option, index = 0, variants = 0;
     optind = 0; /* getopt starts afresh: the command has used it before */
     while ((option = getopt_long(argc, argv, "h", options, &index)) != -1)
         if (!read_option(c, option, options[index].name, optarg))
@@ -109,9 +117,13 @@ static bool read_options(struct command *c, int argc, char **argv) {
         return false;
     }
     for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
-        any = any || c->session.runs_variant[v];
+        variants += c->session.runs_variant[v];
     for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
-        c->session.runs_variant[v] = c->session.runs_variant[v] || !any;
+        c->session.runs_variant[v] = c->session.runs_variant[v] || variants == 0;
+    if (c->measure != NULL && variants != 1) {
+        fputs("lido run arena: --measure needs one --variant\n", stderr);
+        return false;
+    }
     return true;
 }
 
@@ -179,6 +191,21 @@ static int run_all_blocked(struct arena_session *session, struct arena_progress 
     return result;
 }
 
+/* One figure of the only variant, a line a round, for the bench. */
+static int print_measure(const struct command *c) {
+    const struct arena_session *s = &c->session;
+    int variant = 0, printed = 0;
+    while (!s->runs_variant[variant])
+        variant++;
+    for (uint64_t round = 0; printed >= 0 && round < s->rounds; round++) {
+        const struct arena_run *run = arena_session_run(s, round, variant);
+        printed = printf("%.3f\n", strcmp(c->measure, "p50") == 0   ? run->p50_us
+                                   : strcmp(c->measure, "p99") == 0 ? run->p99_us
+                                                                    : run->p999_us);
+    }
+    return printed < 0;
+}
+
 /* Writes what was asked for; says which file could not be written. */
 static int report(const struct command *c) {
     const struct arena_session *s = &c->session;
@@ -229,7 +256,7 @@ static int run_session(struct command *c) {
     else
         fputs("lido run arena: no memory\n", stderr);
     if (result == 0)
-        result = report(c);
+        result = c->measure != NULL ? print_measure(c) : report(c);
     close_session(s);
     return result;
 }
