@@ -9,7 +9,7 @@
 #include "explore_site.h"
 
 enum { MAIN = EXPLORE_THREADS, EVERYONE = EXPLORE_THREADS + 1 };
-enum { LOCATIONS = 160, STORES = 64, EVENTS = 600 };
+enum { LOCATIONS = 160, STORES = 64, EVENTS = 1200 };
 
 /* By location: the index of the oldest store that may still be read. */
 struct view {
