@@ -177,15 +177,22 @@ void lido__figures_tell(struct lido__lock_head *lock) {
     lido__unlock(&lock_of_tables);
 }
 
+/* With the lock of the tables: what all have waited since it was last asked. */
+static uint64_t charge(struct lido__lock_head *lock, const char *held_at, uint64_t now_ns) {
+    uint64_t waiting = lido__load(&lock->waiting, relaxed);
+    uint64_t sum_ns = ((waiting & 0xffff) * now_ns + (waiting >> 16)) << 16 >> 16;
+    uint64_t growth_ns = (sum_ns - lido__load(&lock->charged, relaxed)) << 16 >> 16;
+    lido__store(&lock->charged, sum_ns, relaxed);
+    if (growth_ns == 0)
+        return 0;
+    tables.classes[class_of(lock)].blamed_ns += growth_ns;
+    count_pair(class_of(lock), NULL, held_at ? held_at : "?", growth_ns);
+    return growth_ns;
+}
+
 void lido__figures_waited(struct lido__lock_head *lock, const char *waits_at, const char *held_at,
-                          uint64_t wait_ns) {
+                          uint64_t wait_ns, uint64_t now_ns) {
     struct lido__history *history = lido__load(&lock->history, acquire);
-    if (history) {
-        uint64_t at = lido__add(&history->waits, 1, release);
-        lido__store(&history->wait_ns[at % LIDO__WAITS_KEPT], wait_ns, relaxed);
-        (void)lido__add(&history->wait_total_ns, wait_ns, relaxed);
-        raise(&history->wait_max_ns, wait_ns);
-    }
     lido__lock(&lock_of_tables);
     struct lido__class_row *row = tell(lock);
     row->waits++;
@@ -194,19 +201,24 @@ void lido__figures_waited(struct lido__lock_head *lock, const char *waits_at, co
         row->wait_max_ns = wait_ns;
     row->wait_buckets[bucket_of(wait_ns)]++;
     count_pair(class_of(lock), waits_at ? waits_at : "?", held_at ? held_at : "?", wait_ns);
+    uint64_t growth_ns = charge(lock, held_at, now_ns);
     lido__unlock(&lock_of_tables);
+    if (!history)
+        return;
+    uint64_t at = lido__add(&history->waits, 1, release);
+    lido__store(&history->wait_ns[at % LIDO__WAITS_KEPT], wait_ns, relaxed);
+    (void)lido__add(&history->wait_total_ns, wait_ns, relaxed);
+    (void)lido__add(&history->blamed_ns, growth_ns, relaxed);
+    raise(&history->wait_max_ns, wait_ns);
 }
 
 void lido__figures_charge(struct lido__lock_head *lock, const char *held_at) {
     struct lido__history *history = lido__load(&lock->history, acquire);
-    uint64_t now_ns = lido__sys.now_ns(), waiting = lido__load(&lock->waiting, relaxed);
-    uint64_t sum_ns = ((waiting & 0xffff) * now_ns + (waiting >> 16)) << 16 >> 16;
+    if ((lido__load(&lock->waiting, relaxed) & 0xffff) == 0)
+        return;
+    uint64_t now_ns = lido__sys.now_ns();
     lido__lock(&lock_of_tables);
-    uint64_t growth_ns = (sum_ns - lido__load(&lock->charged, relaxed)) << 16 >> 16;
-    lido__store(&lock->charged, sum_ns, relaxed);
-    struct lido__class_row *row = &tables.classes[class_of(lock)];
-    row->blamed_ns += growth_ns;
-    count_pair(class_of(lock), NULL, held_at ? held_at : "?", growth_ns);
+    uint64_t growth_ns = charge(lock, held_at, now_ns);
     lido__unlock(&lock_of_tables);
     if (history)
         (void)lido__add(&history->blamed_ns, growth_ns, relaxed);

@@ -10,7 +10,8 @@
  * one word that changes by CAS: arrival is n + 1 and A - now, departure n - 1 and A + now. Then
  * n * now + A is the waiting time of all threads so far, summed over threads, modulo 2^48 ns. Who
  * drops a lock that is slept on charges its growth since the last such drop to the line where it
- * locked; so blame grows with the number of threads that wait, and needs no list of them.
+ * locked; so blame grows with the number of threads that wait, and needs no list of them. What grew
+ * between that drop and the moment when the woken thread runs, it charges to the same line.
  *
  * Lock order: a lock of the application, then `tables` of figures.c. */
 #ifndef LIDO_SRC_LOCK_INTERNAL_H
@@ -67,7 +68,7 @@ void lido__blame_depart(struct lido__lock_head *lock, uint64_t now_ns);
 /* Brings counts into the class. The caller holds the lock. */
 void lido__figures_tell(struct lido__lock_head *lock);
 void lido__figures_waited(struct lido__lock_head *lock, const char *waits_at, const char *held_at,
-                          uint64_t wait_ns);
+                          uint64_t wait_ns, uint64_t now_ns);
 void lido__figures_charge(struct lido__lock_head *lock, const char *held_at);
 
 /* The end of an acquisition whose holding was timed. */

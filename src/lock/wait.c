@@ -173,7 +173,7 @@ lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lo
     if (enters)
         lido__waiting_leave(&wait);
     if (status == LIDO_OK)
-        lido__figures_waited(lock, site, held_at, wait_ns);
+        lido__figures_waited(lock, site, held_at, wait_ns, start_ns + wait_ns);
     else if (status == LIDO_ERR_TIMEOUT)
         return give_up(lock, fail_late(lock, way->kind, wait_ns));
     else
