@@ -8,6 +8,12 @@
 
 #include <lido/object_pool.h>
 
+enum {
+    LIDO__OBJECT_LIMIT_MAX = 1 << 20,
+    LIDO__OVERTAKE_LIMIT_MAX = 1000000,
+    LIDO__OVERTAKE_LIMIT = 8
+};
+
 struct lido_object_pool {
     struct lido__leases leases; /* first: its first line is what fast paths read */
     struct lido__resource resource;
@@ -16,6 +22,8 @@ struct lido_object_pool {
         uint64_t created, destroyed, create_failed, validate_failed, reset_failed;
     } count; /* guarded by leases.lock */
 };
+
+extern const lido_panel lido__object_pool_panel;
 
 /* Where lines of a message about what is out go: see lido__object_pool_fail. */
 #define LIDO__HOLDERS                                                                              \

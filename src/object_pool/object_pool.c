@@ -25,12 +25,7 @@
 
 #include <string.h>
 
-enum {
-    OBJECT_LIMIT_MAX = 1 << 20,
-    OVERTAKE_LIMIT_MAX = 1000000,
-    OVERTAKE_LIMIT = 8,
-    ACQUIRES_PER_TICK = 64
-};
+enum { ACQUIRES_PER_TICK = 64 };
 
 /* ---- Callbacks: never with the lock ------------------------------------------------------- */
 
@@ -109,18 +104,18 @@ static const struct lido__kind kind = {
 
 static lido_status check(const lido_object_pool_options *options) {
     const char *name = options->name ? options->name : "unnamed";
-    if (options->object_limit < 1 || options->object_limit > OBJECT_LIMIT_MAX)
+    if (options->object_limit < 1 || options->object_limit > LIDO__OBJECT_LIMIT_MAX)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                           "object_pool \"%s\": object_limit is %u, must be 1 to %u", .word = {name},
-                          .number = {options->object_limit, OBJECT_LIMIT_MAX});
+                          .number = {options->object_limit, LIDO__OBJECT_LIMIT_MAX});
     if (options->order > LIDO_OBJECT_POOL_UNORDERED)
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
                           "object_pool \"%s\": order is %u, which this version does not know",
                           .word = {name}, .number = {options->order});
-    if (options->overtake_limit > OVERTAKE_LIMIT_MAX)
+    if (options->overtake_limit > LIDO__OVERTAKE_LIMIT_MAX)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                           "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
-                          .word = {name}, .number = {options->overtake_limit, OVERTAKE_LIMIT_MAX});
+                          .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
     if (!options->create)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, a pool needs it",
                           .word = {name});
@@ -133,7 +128,7 @@ static uint32_t bypass_of(const lido_object_pool_options *options) {
         return 0;
     if (options->order == LIDO_OBJECT_POOL_UNORDERED)
         return UINT32_MAX;
-    return options->overtake_limit ? (uint32_t)options->overtake_limit : OVERTAKE_LIMIT;
+    return (uint32_t)options->overtake_limit;
 }
 
 lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
@@ -156,8 +151,12 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     memset(pool, 0, sizeof *pool);
     lido__leases_init(&pool->leases, options.object_limit);
     pool->leases.waiter_limit = options.waiter_limit;
-    pool->leases.bypass = bypass_of(&options);
+    if (!options.overtake_limit)
+        options.overtake_limit = LIDO__OVERTAKE_LIMIT;
     pool->options = options;
+    pool->resource.panel = &lido__object_pool_panel;
+    pool->resource.context = pool;
+    pool->leases.bypass = bypass_of(&options);
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
@@ -516,10 +515,10 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
 }
 
 lido_status lido_object_pool_set_object_limit(lido_object_pool *pool, uint64_t object_limit) {
-    if (object_limit < 1 || object_limit > OBJECT_LIMIT_MAX)
+    if (object_limit < 1 || object_limit > LIDO__OBJECT_LIMIT_MAX)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": object_limit is %u, must be 1 to %u",
-            .word = {pool->resource.info.name}, .number = {object_limit, OBJECT_LIMIT_MAX});
+            .word = {pool->resource.info.name}, .number = {object_limit, LIDO__OBJECT_LIMIT_MAX});
     lido__leases_set_limit(&pool->leases, object_limit);
     LIDO__LOG(LIDO_LOG_INFO, "object_pool.limit_set", {"pool", pool->resource.info.name, 0},
               {"object_limit", NULL, (int64_t)object_limit});

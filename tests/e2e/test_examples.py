@@ -71,5 +71,14 @@ class DensePool(unittest.TestCase):
         self.assertTrue(lines[12].startswith("7001 lit, "))
 
 
+class OwnResource(unittest.TestCase):
+    def test_a_wrong_setting_is_refused_and_a_right_one_is_seen(self):
+        done = run("own_resource")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("refused: queue \"outbox\": limit is 0, must be 1 to 10000\n", done.stdout)
+        self.assertIn("limit was 100\n", done.stdout)
+        self.assertIn("queue \"outbox\" limit = 50\n", done.stdout)
+
+
 if __name__ == "__main__":
     unittest.main()
