@@ -26,7 +26,7 @@ void lido__leases_init(struct lido__leases *leases, uint64_t limit) {
     memset(leases, 0, sizeof *leases);
     lido__mutex_init(&leases->lock);
     leases->vacant = leases->idle = LIDO__NO_SLOT;
-    leases->limit = limit;
+    leases->limit = leases->limit_max = limit;
     leases->last_waiter = &leases->first_waiter;
     leases->bypass = 8;
     lido__store(&leases->directory, &no_chunks, relaxed);
@@ -51,6 +51,7 @@ void lido__leases_end(struct lido__leases *leases) {
         lido__sys.free(directory);
         directory = older;
     }
+    lido__sys.free(leases->sizing);
 }
 
 /* ---- Slots, with the lock held ----------------------------------------------------------- */
@@ -164,6 +165,10 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
     return LIDO__NO_SLOT;
 }
 
+uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory) {
+    return pop_vacant(leases, no_memory);
+}
+
 uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory) {
     uint32_t slot = pop_idle(leases);
     return slot != LIDO__NO_SLOT ? slot : pop_vacant(leases, no_memory);
@@ -213,6 +218,11 @@ static void adjust_keep(struct lido__leases *leases) {
         lido__store(&leases->keep, keep_count(leases), relaxed);
 }
 
+void lido__leases_resize(struct lido__leases *leases, uint64_t limit) {
+    leases->limit = limit;
+    adjust_keep(leases);
+}
+
 enum { SHARED_CALLS = 1024 };
 
 /* One more call of the shared regime that did not have to wait. */
@@ -222,8 +232,7 @@ static void grow_calm(struct lido__leases *leases) {
         lido__store(&leases->keep, keep_count(leases), relaxed); /* shelves may be used; need not */
 }
 
-/* What other threads seem to have on their shelves: a hint, by loads that may be late. */
-static uint64_t shelved(const struct lido__leases *leases) {
+uint64_t lido__lease_shelved(const struct lido__leases *leases) {
     uint64_t count = 0;
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
         count += lido__load(&store->shelf.count, relaxed);
@@ -263,7 +272,7 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     uint32_t slot = pop_idle(leases);
     bool is_private = lido__load(&leases->keep, relaxed) != 0;
     if (slot == LIDO__NO_SLOT &&
-        ((is_private && leases->existing >= leases->limit) || shelved(leases) > 0)) {
+        ((is_private && leases->existing >= leases->limit) || lido__lease_shelved(leases) > 0)) {
         lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
@@ -300,7 +309,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
     uint32_t slot = LIDO__NO_SLOT;
     lido__lock(&leases->lock);
     empty_own(leases, lido__lease_store_of(leases));
-    if (leases->existing > above && leases->idle_count == 0 && shelved(leases) > 0)
+    if (leases->existing > above && leases->idle_count == 0 && lido__lease_shelved(leases) > 0)
         lido__lease_gather(leases);
     if (leases->existing > above)
         slot = pop_idle(leases);
@@ -436,7 +445,7 @@ static struct lido__lease_sums sum_up(struct lido__leases *leases) {
         sums.released += lido__load(&store->released, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
-    sums.idle = leases->idle_count + shelved(leases);
+    sums.idle = leases->idle_count + lido__lease_shelved(leases);
     uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     if (sums.live > leases->count.live_peak)

@@ -116,7 +116,9 @@ struct lido__leases {
     _Alignas(64) lido__mutex lock; /* guards what follows */
     struct lido__waiter *first_waiter, **last_waiter;
     struct lido__lease_store *stores;
+    struct lido__sizing *sizing; /* NULL: was never turned on */
     uint64_t idle_count, existing, limit;
+    uint64_t limit_max; /* what sizing may raise limit to; equal when it is off */
     uint64_t waiting, waiter_limit;
     struct lido__lease_counts count;
     uint32_t slot_count;   /* slots ever used; the k-th is not number k: see number_of */
@@ -171,6 +173,11 @@ void lido__leases_unlock_and_wake(struct lido__leases *leases);
 
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
+/* After the limit was lowered: what is above it ends when it comes back. */
+void lido__leases_enforce(struct lido__leases *leases);
+
+/* With the lock held: the limit becomes another one. A lower one ends nothing by itself. */
+void lido__leases_resize(struct lido__leases *leases, uint64_t limit);
 
 /* After a slow hand-out: were more out than ever? */
 void lido__lease_note_peak(struct lido__leases *leases);

@@ -22,6 +22,7 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "lease/sizing.h"
 
 #include <string.h>
 
@@ -113,9 +114,9 @@ static lido_status check(const lido_object_pool_options *options) {
                           "object_pool \"%s\": order is %u, which this version does not know",
                           .word = {name}, .number = {options->order});
     if (options->overtake_limit > LIDO__OVERTAKE_LIMIT_MAX)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
-                          .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
+            .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
     if (!options->create)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, a pool needs it",
                           .word = {name});
@@ -137,6 +138,8 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     *made = NULL;
     lido_status status =
         lido__options_read(given, &options, sizeof options, "lido_object_pool_options");
+    if (status == LIDO_OK)
+        status = lido__object_pool_check_sizing(&options);
     if (status == LIDO_OK)
         status = check(&options);
     if (status == LIDO_OK)
@@ -160,8 +163,11 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
+        status = lido__object_pool_set_sizing(pool, &options);
+    if (status == LIDO_OK)
         status = lido__resource_insert(&pool->resource, site);
     if (status != LIDO_OK) {
+        lido__sys.free(pool->leases.sizing);
         lido__sys.free(pool);
         return status;
     }
@@ -223,25 +229,35 @@ static void give(struct lido_object_pool *pool, struct lido__lease_store *store,
     }
 }
 
-lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
-    lido_status status = LIDO_OK;
+lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t count,
+                                       uint64_t *built) {
+    lido_status status;
     uint32_t slot;
-    lido__lock(&pool->leases.lock);
-    uint64_t limit = pool->leases.limit;
-    lido__unlock(&pool->leases.lock);
-    if (count > limit)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": count is %u, must not be above object_limit %u",
-                          .word = {pool->resource.info.name}, .number = {count, limit});
     while ((status = lido__lease_claim_vacant(&pool->leases, count, &slot)) == LIDO_OK) {
         status = build(pool, slot);
         if (status != LIDO_OK)
             return status;
         give(pool, NULL, lido__slot_at(&pool->leases, slot));
+        ++*built;
     }
-    if (status == LIDO_ERR_CLOSED)
-        return fail_closed(pool);
-    return status == LIDO_ERR_NO_MEMORY ? fail_no_memory(pool) : LIDO_OK;
+    if (status == LIDO_ERR_NO_MEMORY)
+        return fail_no_memory(pool);
+    return status == LIDO_ERR_LIMIT ? LIDO_OK : status;
+}
+
+lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
+    uint64_t built = 0;
+    lido__lock(&pool->leases.lock);
+    uint64_t limit = pool->leases.limit_max;
+    if (count <= limit)
+        lido__sizing_raise(&pool->leases, count);
+    lido__unlock(&pool->leases.lock);
+    if (count > limit)
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "object_pool \"%s\": count is %u, must not be above object_limit %u",
+                          .word = {pool->resource.info.name}, .number = {count, limit});
+    lido_status status = lido__object_pool_build_up(pool, count, &built);
+    return status == LIDO_ERR_CLOSED ? fail_closed(pool) : status;
 }
 
 /* ---- Acquire ---------------------------------------------------------------------------- */
@@ -295,12 +311,13 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
                                                             lido_lease *lease, const char *site) {
     uint32_t slot = LIDO__NO_SLOT;
     lease->object = NULL;
+    lido__object_pool_attend(pool);
     lido_status status = lido__lease_claim(&pool->leases, patience, &slot);
     if (status == LIDO_ERR_EMPTY && patience.timeout_ns == 0)
         status = LIDO_ERR_TIMEOUT;
-    if (status != LIDO_OK)
-        return fail_claim(pool, status);
-    return hand_out(pool, slot, lease, site);
+    status = status == LIDO_OK ? hand_out(pool, slot, lease, site) : fail_claim(pool, status);
+    lido__object_pool_tell(pool);
+    return status;
 }
 
 /* Once in a while an acquire looks at the clock. */
