@@ -17,8 +17,8 @@ import sys
 import tempfile
 
 # Layers, low to high; a folder of src/ that is not named here is a capability.
-RANK = {"base": 0, "registry": 1, "lease": 2}
-CAPABILITY_RANK = 3
+RANK = {"base": 0, "registry": 1, "budget": 2, "lease": 3}
+CAPABILITY_RANK = 4
 # The monitor sees capabilities through the registry's panel only, so it stands beside them.
 MONITOR_MAY = {"monitor", "base", "registry"}
 HEADER_HOME = {"panel": "registry"}  # public headers that live in another folder of src/

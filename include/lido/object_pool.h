@@ -93,6 +93,9 @@ typedef struct lido_object_pool_options {
     uint64_t contention_threshold_ns; /* default 3 ms; LIDO_FOREVER: waits do not count */
     uint64_t sizing_interval_ns;      /* 1 second to 1 day; default 10 seconds */
     uint64_t sizing_window_ns;        /* 1 second to 1 day; default 60 seconds */
+
+    struct lido_budget *budget;       /* shared with other pools (lido/budget.h); default: none */
+    uint64_t            object_bytes; /* what an object counts in it; default 1: budget of objects */
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */
@@ -114,6 +117,7 @@ LIDO_API LIDO_NODISCARD lido_status lido_object_pool_create_at(
  * Errors   ARGUMENT   count is above object_limit
  *          CALLBACK   create failed; what was built before stays
  *          NO_MEMORY  no memory for more slots
+ *          LIMIT      the budget has no room for them
  *          CLOSED     lido_object_pool_close was called */
 LIDO_API lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count);
 

@@ -19,6 +19,9 @@ void lido__lease_gather(struct lido__leases *leases);
 /* A vacant slot below the limit. May let the lock go, as above. */
 uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory);
 
+/* Whether one more slot may exist now, by limit and budget. */
+bool lido__lease_has_room(const struct lido__leases *leases);
+
 /* What other threads seem to have on their shelves: a hint, by loads that may be late. */
 uint64_t lido__lease_shelved(const struct lido__leases *leases);
 

@@ -5,6 +5,7 @@
 
 #include "base/near.h"
 #include "base/sys.h"
+#include "budget/budget.h"
 
 #include <string.h>
 
@@ -145,6 +146,19 @@ static bool has_room(struct lido__leases *leases) {
     return leases->slot_count < lido__load(&directory->chunk_count, relaxed) * LIDO__CHUNK_SLOTS;
 }
 
+bool lido__lease_has_room(const struct lido__leases *leases) {
+    return leases->existing < leases->limit &&
+           (!leases->budget || lido__budget_has_room(leases->budget));
+}
+
+/* A slot that lost its object, or never got one. */
+static void make_vacant(struct lido__leases *leases, uint32_t slot) {
+    push(leases, &leases->vacant, slot);
+    leases->existing--;
+    if (leases->budget)
+        lido__budget_refund(leases->budget);
+}
+
 /* Sets *no_memory instead of returning a slot when there is no memory for its chunk. */
 static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
     while (leases->existing < leases->limit) {
@@ -160,6 +174,11 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
         if (slot == LIDO__NO_SLOT)
             slot = number_of(leases->slot_count++);
         leases->existing++;
+        if (leases->budget && !lido__budget_charge(leases->budget)) {
+            push(leases, &leases->vacant, slot);
+            leases->existing--;
+            return LIDO__NO_SLOT;
+        }
         return slot;
     }
     return LIDO__NO_SLOT;
@@ -272,12 +291,16 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     uint32_t slot = pop_idle(leases);
     bool is_private = lido__load(&leases->keep, relaxed) != 0;
     if (slot == LIDO__NO_SLOT &&
-        ((is_private && leases->existing >= leases->limit) || lido__lease_shelved(leases) > 0)) {
+        ((is_private && !lido__lease_has_room(leases)) || lido__lease_shelved(leases) > 0)) {
         lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot == LIDO__NO_SLOT)
         slot = pop_vacant(leases, no_memory);
+    if (slot == LIDO__NO_SLOT && !*no_memory && lido__load(&leases->keep, relaxed) != 0) {
+        lido__lease_gather(leases); /* the room was taken by another pool of the budget (L3) */
+        slot = pop_idle(leases);
+    }
     if (slot != LIDO__NO_SLOT) {
         grow_calm(leases);
         restore_shelf(leases, store);
@@ -296,8 +319,10 @@ lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below
     lido__lock(&leases->lock);
     if (leases->is_closed)
         status = LIDO_ERR_CLOSED;
-    else if (leases->existing < below)
+    else if (leases->existing < below) {
         *claimed = pop_vacant(leases, &no_memory);
+        status = leases->existing < leases->limit ? LIDO_ERR_EMPTY : LIDO_ERR_LIMIT;
+    }
     lido__unlock(&leases->lock);
     if (*claimed == LIDO__NO_SLOT)
         return no_memory ? LIDO_ERR_NO_MEMORY : status;
@@ -324,8 +349,7 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
     empty_own(leases, lido__lease_store_of(leases));
     uint32_t other = pop_idle(leases);
     if (other != LIDO__NO_SLOT) {
-        push(leases, &leases->vacant, slot);
-        leases->existing--;
+        make_vacant(leases, slot);
         slot = other;
         lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
     }
@@ -366,9 +390,10 @@ void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store
 
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
     lido__lock(&leases->lock);
-    push(leases, &leases->vacant, slot);
-    leases->existing--;
+    make_vacant(leases, slot);
     lido__leases_unlock_and_wake(leases);
+    if (leases->budget)
+        lido__budget_wake(leases->budget);
 }
 
 /* ---- Stores ------------------------------------------------------------------------------ */
@@ -507,8 +532,7 @@ static void give_up(struct lido__leases *leases, uint32_t slot) {
     if (lido__load(&at->object, relaxed))
         leases->count.lost++;
     lido__store(&at->object, NULL, relaxed);
-    push(leases, &leases->vacant, slot);
-    leases->existing--;
+    make_vacant(leases, slot);
 }
 
 /* Counters of other threads may be off by what they were at: what cannot be accounted for was a

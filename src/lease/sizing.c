@@ -4,6 +4,7 @@
 #include "lease/internal.h"
 
 #include "base/sys.h"
+#include "budget/budget.h"
 
 #include <lido/base.h>
 
@@ -89,7 +90,8 @@ uint64_t lido__sizing_grow_at(const struct lido__leases *leases, uint64_t since_
 }
 
 bool lido__sizing_grow(struct lido__leases *leases, enum lido__sizing_reason reason) {
-    if (!lido__sizing_is_on(leases) || leases->limit >= leases->limit_max)
+    if (!lido__sizing_is_on(leases) || leases->limit >= leases->limit_max ||
+        (leases->budget && !lido__budget_has_room(leases->budget)))
         return false;
     change(leases, leases->limit + 1, reason);
     return true;

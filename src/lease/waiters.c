@@ -35,7 +35,7 @@ static bool is_overdue(const struct lido__leases *leases, const struct lido__wai
 }
 
 static bool has_free(const struct lido__leases *leases) {
-    return leases->idle_count > 0 || leases->existing < leases->limit;
+    return leases->idle_count > 0 || lido__lease_has_room(leases);
 }
 
 static _Atomic(uint32_t) *tell(struct lido__waiter *waiter) {

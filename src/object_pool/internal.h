@@ -3,6 +3,7 @@
 #ifndef LIDO_SRC_OBJECT_POOL_INTERNAL_H
 #define LIDO_SRC_OBJECT_POOL_INTERNAL_H
 
+#include "budget/budget.h"
 #include "lease/fast.h"
 #include "registry/registry.h"
 
@@ -28,7 +29,8 @@ struct lido_object_pool {
     lido_object_pool_options options;
     struct {
         uint64_t created, destroyed, create_failed, validate_failed, reset_failed;
-    } count;                     /* guarded by leases.lock */
+    } count; /* guarded by leases.lock */
+    struct lido__budget_member member;
     _Atomic(uint32_t) was_sized; /* sizing has been on: slow calls look after it */
 };
 
@@ -44,6 +46,9 @@ lido_status lido__object_pool_check_sizing(lido_object_pool_options *options);
 /* Brings the options' sizing into force. Errors   NO_MEMORY */
 lido_status lido__object_pool_set_sizing(struct lido_object_pool *pool,
                                          const lido_object_pool_options *options);
+
+/* What the pool is to its budget; joined when it has an id. */
+void lido__object_pool_share(struct lido_object_pool *pool);
 
 /* Before a slow call: decides, if it is time, and destroys what is too much. After it: tells. */
 void lido__object_pool_attend(struct lido_object_pool *pool);

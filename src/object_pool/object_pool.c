@@ -160,6 +160,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->resource.panel = &lido__object_pool_panel;
     pool->resource.context = pool;
     pool->leases.bypass = bypass_of(&options);
+    lido__object_pool_share(pool);
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
@@ -171,7 +172,8 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
         lido__sys.free(pool);
         return status;
     }
-    pool->leases.id = pool->resource.info.id;
+    pool->leases.id = pool->member.resource_id = pool->resource.info.id;
+    lido__budget_join(&pool->member);
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.created", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     *made = pool;
@@ -242,6 +244,10 @@ lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t c
     }
     if (status == LIDO_ERR_NO_MEMORY)
         return fail_no_memory(pool);
+    if (status == LIDO_ERR_EMPTY)
+        return LIDO__FAIL(LIDO_ERR_LIMIT,
+                          "object_pool \"%s\": its budget has no room for another object",
+                          .word = {pool->resource.info.name});
     return status == LIDO_ERR_LIMIT ? LIDO_OK : status;
 }
 
@@ -256,7 +262,10 @@ lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                           "object_pool \"%s\": count is %u, must not be above object_limit %u",
                           .word = {pool->resource.info.name}, .number = {count, limit});
-    lido_status status = lido__object_pool_build_up(pool, count, &built);
+    lido_status status;
+    do
+        status = lido__object_pool_build_up(pool, count, &built);
+    while (status == LIDO_ERR_LIMIT && lido__budget_make_room(&pool->member, true) > 0);
     return status == LIDO_ERR_CLOSED ? fail_closed(pool) : status;
 }
 
@@ -301,6 +310,11 @@ static lido_status fail_claim(struct lido_object_pool *pool, lido_status status)
     if (status == LIDO_ERR_LIMIT)
         return lido__object_pool_fail(
             pool, status, "object_pool \"%s\": waiter_limit threads wait already; " LIDO__HOLDERS);
+    if (!lido__budget_has_room(&pool->member))
+        return lido__object_pool_fail(pool, status,
+                                      "object_pool \"%s\": nothing free, and its budget has no "
+                                      "room for another; " LIDO__HOLDERS
+                                      "; raise limit_bytes or lower another pool's object_min");
     return lido__object_pool_fail(pool, status,
                                   "object_pool \"%s\": nothing free; " LIDO__HOLDERS
                                   "; hold them for a shorter time or raise object_limit");
@@ -524,6 +538,7 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     lido__leases_collect(&pool->leases);
     (void)lido_object_pool_trim(pool, 0);
     lido__resource_remove(&pool->resource);
+    lido__budget_leave(&pool->member);
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.destroyed", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     lido__leases_end(&pool->leases);

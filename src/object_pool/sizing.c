@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "lease/internal.h"
 #include "lease/sizing.h"
 
 static const char *const reasons[] = {
@@ -91,6 +92,58 @@ lido_status lido__object_pool_set_sizing(struct lido_object_pool *pool,
     return LIDO_OK;
 }
 
+/* ---- Sharing a budget --------------------------------------------------------------------- */
+
+/* With the lock held: what must stay. */
+static uint64_t floor_of(const struct lido_object_pool *pool) {
+    return lido__sizing_is_on(&pool->leases) ? pool->options.object_min : 0;
+}
+
+static void look(void *context, uint64_t *acquired, uint64_t *idle) {
+    struct lido_object_pool *pool = context;
+    struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
+    lido__lock(&pool->leases.lock);
+    uint64_t existing = pool->leases.existing, least = floor_of(pool);
+    lido__unlock(&pool->leases.lock);
+    uint64_t spare = existing > least ? existing - least : 0;
+    *acquired = sums.acquired;
+    *idle = sums.idle < spare ? sums.idle : spare;
+}
+
+static uint64_t reclaim(void *context, uint64_t count) {
+    struct lido_object_pool *pool = context;
+    lido__lock(&pool->leases.lock);
+    uint64_t existing = pool->leases.existing, least = floor_of(pool);
+    lido__unlock(&pool->leases.lock);
+    uint64_t keep = existing > count && existing - count > least ? existing - count : least;
+    uint64_t destroyed = lido_object_pool_trim(pool, keep);
+    lido__lock(&pool->leases.lock);
+    if (destroyed)
+        lido__sizing_lower(&pool->leases, pool->leases.existing);
+    lido__unlock(&pool->leases.lock);
+    lido__object_pool_tell(pool);
+    return destroyed;
+}
+
+static void wake(void *context) {
+    struct lido_object_pool *pool = context;
+    lido__lock(&pool->leases.lock);
+    lido__leases_unlock_and_wake(&pool->leases);
+}
+
+void lido__object_pool_share(struct lido_object_pool *pool) {
+    if (!pool->options.budget)
+        return;
+    pool->member = (struct lido__budget_member){
+        .budget = pool->options.budget,
+        .item_bytes = pool->options.object_bytes ? pool->options.object_bytes : 1,
+        .pool = pool,
+        .look = look,
+        .reclaim = reclaim,
+        .wake = wake};
+    pool->leases.budget = &pool->member;
+}
+
 /* ---- Driving it -------------------------------------------------------------------------- */
 
 /* Decides; returns the size. */
@@ -112,8 +165,20 @@ static uint64_t shrink_to(struct lido_object_pool *pool, uint64_t size) {
     return destroyed;
 }
 
+/* Whether an acquire would have to build. */
+static bool is_to_build(struct lido_object_pool *pool) {
+    struct lido__leases *leases = &pool->leases;
+    lido__lock(&leases->lock);
+    bool is_needed = leases->idle_count == 0 && lido__lease_shelved(leases) == 0 &&
+                     leases->existing < leases->limit_max;
+    lido__unlock(&leases->lock);
+    return is_needed;
+}
+
 void lido__object_pool_attend(struct lido_object_pool *pool) {
     bool is_above;
+    if (pool->member.budget)
+        (void)lido__budget_make_room(&pool->member, is_to_build(pool));
     if (!lido__load(&pool->was_sized, relaxed)) /* a hint */
         return;
     uint64_t size = decide(pool, &is_above);

@@ -80,6 +80,7 @@ static int print_page(void) {
 int cmd_panels(int argc, char *argv[]) {
     lido_block_pool *blocks = NULL;
     lido_object_pool *objects = NULL;
+    lido_budget *budget = NULL;
     if (argc > 1) {
         fprintf(stderr, "usage: lido panels\n\nPrints docs/steering.md. '%s' is not known.\n",
                 argv[1]);
@@ -87,12 +88,14 @@ int cmd_panels(int argc, char *argv[]) {
     }
     int result = EXIT_FAILED;
     if (lido_block_pool_create(LIDO_BLOCK_POOL_OPTIONS(.block_size = 64), &blocks) == LIDO_OK &&
+        lido_budget_create(LIDO_BUDGET_OPTIONS(.name = "memory"), &budget) == LIDO_OK &&
         lido_object_pool_create(LIDO_OBJECT_POOL_OPTIONS(.object_limit = 1, .create = make_nothing),
                                 &objects) == LIDO_OK)
         result = print_page();
     else
         fprintf(stderr, "lido panels: %s\n", lido_last_error());
     (void)lido_object_pool_destroy(objects);
+    (void)lido_budget_destroy(budget);
     (void)lido_block_pool_destroy(blocks);
     return result;
 }
