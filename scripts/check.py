@@ -17,10 +17,11 @@ import sys
 import tempfile
 
 # Layers, low to high; a folder of src/ that is not named here is a capability.
-RANK = {"base": 0, "registry": 1, "lease": 2}
-CAPABILITY_RANK = 3
+RANK = {"base": 0, "registry": 1, "budget": 2, "lease": 3}
+CAPABILITY_RANK = 4
 # The monitor sees capabilities through the registry's panel only, so it stands beside them.
 MONITOR_MAY = {"monitor", "base", "registry"}
+HEADER_HOME = {"panel": "registry"}  # public headers that live in another folder of src/
 SIDEWAYS = {("object_pool", "block_pool"), ("cache", "block_pool")}
 PROGRAMS = ("tools", "workloads", "bench", "examples", "connectors")
 TESTS_OF_THE_INSIDE = ("tests/unit", "tests/stress", "tests/explore", "tests/faults", "tests/fuzz")
@@ -131,7 +132,8 @@ def included(source):
 
 
 def folder_of_public(name):
-    return pathlib.PurePosixPath(name).stem
+    stem = pathlib.PurePosixPath(name).stem
+    return HEADER_HOME.get(stem, stem)
 
 
 def check_library_layers(root, source, report):

@@ -5,9 +5,11 @@
 
 #include <lido/base.h>
 #include <lido/block_pool.h>
+#include <lido/budget.h>
 #include <lido/dense_pool.h>
 #include <lido/lock.h>
 #include <lido/object_pool.h>
+#include <lido/panel.h>
 #include <lido/registry.h>
 
 #endif

@@ -29,6 +29,18 @@
  *
  * All calls may run at the same time on one pool; destroy alone needs to be the only one.
  *
+ * Adaptive size. With `sizing` on, not object_limit objects may exist but `size`, which moves
+ * between object_min and object_limit by what was asked for:
+ *   - A thread that finds all of them out waits for a release. After contention_threshold_ns (or
+ *     at its deadline, if that is earlier; or at once, if it may not wait) it builds one more.
+ *   - Every sizing_interval_ns, the most that were out or waited for in sizing_window_ns decide:
+ *     the size becomes what keeps that peak at target_utilisation, if it is off by more than 10 %;
+ *     at once upwards, a quarter of what is too much downwards.
+ * No thread of lido does this: calls that wait, build or find nothing on their thread's own shelf
+ * do, and lido_object_pool_tend(), for a ticker of yours. Demand is looked at in these calls only:
+ * what comes and goes between them, on the fast path, is not seen. Building ahead of demand is
+ * left to tend, so that no caller pays for others; without it, who needs one more builds it.
+ *
  * Not here: plain memory (lido/block_pool.h).
  */
 #ifndef LIDO_OBJECT_POOL_H
@@ -73,6 +85,17 @@ typedef struct lido_object_pool_options {
 
     uint64_t order;          /* lido_object_pool_order */
     uint64_t overtake_limit; /* for BOUNDED, 1 to 1,000,000; default 8 */
+
+    /* Adaptive size, as told above. With sizing on, object_limit has a default, too: 32. */
+    uint64_t sizing;                  /* 1: on; default 0: off */
+    uint64_t object_min;              /* at most object_limit; default 2, or less if that is less */
+    uint64_t target_utilisation;      /* percent, 1 to 100; default 75 */
+    uint64_t contention_threshold_ns; /* default 3 ms; LIDO_FOREVER: waits do not count */
+    uint64_t sizing_interval_ns;      /* 1 second to 1 day; default 10 seconds */
+    uint64_t sizing_window_ns;        /* 1 second to 1 day; default 60 seconds */
+
+    struct lido_budget *budget;       /* shared with other pools (lido/budget.h); default: none */
+    uint64_t            object_bytes; /* what an object counts in it; default 1: budget of objects */
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */
@@ -94,6 +117,7 @@ LIDO_API LIDO_NODISCARD lido_status lido_object_pool_create_at(
  * Errors   ARGUMENT   count is above object_limit
  *          CALLBACK   create failed; what was built before stays
  *          NO_MEMORY  no memory for more slots
+ *          LIMIT      the budget has no room for them
  *          CLOSED     lido_object_pool_close was called */
 LIDO_API lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count);
 
@@ -207,6 +231,8 @@ typedef struct lido_object_pool_stats {
     uint64_t object_limit;    /* the limit in force */
     uint64_t overhead_bytes;  /* memory held for book-keeping, all in */
     double   reuse;           /* share of acquired served without building; 1 before the first */
+    uint64_t size;            /* objects that may exist now: object_limit unless sizing is on */
+    uint64_t resized;         /* how often sizing changed it */
 } lido_object_pool_stats;
 
 /* Fills *stats, as far as its struct_size reaches.
@@ -226,6 +252,31 @@ LIDO_API lido_status lido_object_pool_set_object_limit(lido_object_pool *pool,
  *
  * Returns  how many were destroyed. */
 LIDO_API uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count);
+
+/* With sizing on: looks at the demand, decides if it is time to, then builds up to the size, or
+ * destroys idle objects above it. Once a second is often enough.
+ *
+ * Returns  how many objects were built or destroyed. */
+LIDO_API uint64_t lido_object_pool_tend(lido_object_pool *pool);
+
+/* Why the size is what it is. The last 16 changes are kept. */
+typedef struct lido_object_pool_decision {
+    uint64_t    struct_size; /* set by LIDO_OBJECT_POOL_DECISION */
+    uint64_t    number;      /* 1, 2, ... since creation */
+    uint64_t    when_ns;     /* as lido_now_ns() */
+    uint64_t    from;        /* size before */
+    uint64_t    to;          /* and after */
+    uint64_t    peak;        /* the most out or waited for in the window */
+    const char *reason;      /* static text */
+} lido_object_pool_decision;
+
+#define LIDO_OBJECT_POOL_DECISION {sizeof(lido_object_pool_decision), 0, 0, 0, 0, 0, 0}
+
+/* Finds the oldest change kept whose number is above `after`; loop as with holders.
+ *
+ * Returns  false: there is none, or decision->struct_size is not set. */
+LIDO_API bool lido_object_pool_next_decision(const lido_object_pool *pool, uint64_t after,
+                                             lido_object_pool_decision *decision);
 
 LIDO_END
 

@@ -3,6 +3,7 @@
 #include "block_pool/apart.h"
 #include "block_pool/canary.h"
 #include "block_pool/fast.h"
+#include "block_pool/panel.h"
 #include "block_pool/pool.h"
 
 #include "base/log.h"
@@ -152,6 +153,8 @@ static lido_status fill(struct lido_block_pool *pool, uint64_t ready) {
 
 static lido_status make(struct lido_block_pool *pool, const lido_block_pool_options *options,
                         const char *site) {
+    pool->resource.panel = &lido__block_pool_panel;
+    pool->resource.context = pool;
     lido_status status = lido__resource_name(&pool->resource, &kind, options->name, options->owner);
     if (status == LIDO_OK && !set_up(pool, options))
         status = LIDO__FAIL(LIDO_ERR_NO_MEMORY, "block_pool \"%s\": no memory for its tables",

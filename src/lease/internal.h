@@ -16,6 +16,15 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
 /* P2: turns to the shared regime and empties every shelf that can be reached. */
 void lido__lease_gather(struct lido__leases *leases);
 
+/* A vacant slot below the limit. May let the lock go, as above. */
+uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory);
+
+/* Whether one more slot may exist now, by limit and budget. */
+bool lido__lease_has_room(const struct lido__leases *leases);
+
+/* What other threads seem to have on their shelves: a hint, by loads that may be late. */
+uint64_t lido__lease_shelved(const struct lido__leases *leases);
+
 void lido__leases_forget_waiters(struct lido__leases *leases);
 
 void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot);

@@ -5,6 +5,7 @@
 
 #include "base/near.h"
 #include "base/sys.h"
+#include "budget/budget.h"
 
 #include <string.h>
 
@@ -26,7 +27,7 @@ void lido__leases_init(struct lido__leases *leases, uint64_t limit) {
     memset(leases, 0, sizeof *leases);
     lido__mutex_init(&leases->lock);
     leases->vacant = leases->idle = LIDO__NO_SLOT;
-    leases->limit = limit;
+    leases->limit = leases->limit_max = limit;
     leases->last_waiter = &leases->first_waiter;
     leases->bypass = 8;
     lido__store(&leases->directory, &no_chunks, relaxed);
@@ -51,6 +52,7 @@ void lido__leases_end(struct lido__leases *leases) {
         lido__sys.free(directory);
         directory = older;
     }
+    lido__sys.free(leases->sizing);
 }
 
 /* ---- Slots, with the lock held ----------------------------------------------------------- */
@@ -144,6 +146,19 @@ static bool has_room(struct lido__leases *leases) {
     return leases->slot_count < lido__load(&directory->chunk_count, relaxed) * LIDO__CHUNK_SLOTS;
 }
 
+bool lido__lease_has_room(const struct lido__leases *leases) {
+    return leases->existing < leases->limit &&
+           (!leases->budget || lido__budget_has_room(leases->budget));
+}
+
+/* A slot that lost its object, or never got one. */
+static void make_vacant(struct lido__leases *leases, uint32_t slot) {
+    push(leases, &leases->vacant, slot);
+    leases->existing--;
+    if (leases->budget)
+        lido__budget_refund(leases->budget);
+}
+
 /* Sets *no_memory instead of returning a slot when there is no memory for its chunk. */
 static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
     while (leases->existing < leases->limit) {
@@ -159,9 +174,18 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
         if (slot == LIDO__NO_SLOT)
             slot = number_of(leases->slot_count++);
         leases->existing++;
+        if (leases->budget && !lido__budget_charge(leases->budget)) {
+            push(leases, &leases->vacant, slot);
+            leases->existing--;
+            return LIDO__NO_SLOT;
+        }
         return slot;
     }
     return LIDO__NO_SLOT;
+}
+
+uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory) {
+    return pop_vacant(leases, no_memory);
 }
 
 uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory) {
@@ -213,6 +237,11 @@ static void adjust_keep(struct lido__leases *leases) {
         lido__store(&leases->keep, keep_count(leases), relaxed);
 }
 
+void lido__leases_resize(struct lido__leases *leases, uint64_t limit) {
+    leases->limit = limit;
+    adjust_keep(leases);
+}
+
 enum { SHARED_CALLS = 1024 };
 
 /* One more call of the shared regime that did not have to wait. */
@@ -222,8 +251,7 @@ static void grow_calm(struct lido__leases *leases) {
         lido__store(&leases->keep, keep_count(leases), relaxed); /* shelves may be used; need not */
 }
 
-/* What other threads seem to have on their shelves: a hint, by loads that may be late. */
-static uint64_t shelved(const struct lido__leases *leases) {
+uint64_t lido__lease_shelved(const struct lido__leases *leases) {
     uint64_t count = 0;
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool)
         count += lido__load(&store->shelf.count, relaxed);
@@ -263,12 +291,16 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     uint32_t slot = pop_idle(leases);
     bool is_private = lido__load(&leases->keep, relaxed) != 0;
     if (slot == LIDO__NO_SLOT &&
-        ((is_private && leases->existing >= leases->limit) || shelved(leases) > 0)) {
+        ((is_private && !lido__lease_has_room(leases)) || lido__lease_shelved(leases) > 0)) {
         lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot == LIDO__NO_SLOT)
         slot = pop_vacant(leases, no_memory);
+    if (slot == LIDO__NO_SLOT && !*no_memory && lido__load(&leases->keep, relaxed) != 0) {
+        lido__lease_gather(leases); /* the room was taken by another pool of the budget (L3) */
+        slot = pop_idle(leases);
+    }
     if (slot != LIDO__NO_SLOT) {
         grow_calm(leases);
         restore_shelf(leases, store);
@@ -287,8 +319,10 @@ lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below
     lido__lock(&leases->lock);
     if (leases->is_closed)
         status = LIDO_ERR_CLOSED;
-    else if (leases->existing < below)
+    else if (leases->existing < below) {
         *claimed = pop_vacant(leases, &no_memory);
+        status = leases->existing < leases->limit ? LIDO_ERR_EMPTY : LIDO_ERR_LIMIT;
+    }
     lido__unlock(&leases->lock);
     if (*claimed == LIDO__NO_SLOT)
         return no_memory ? LIDO_ERR_NO_MEMORY : status;
@@ -300,7 +334,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
     uint32_t slot = LIDO__NO_SLOT;
     lido__lock(&leases->lock);
     empty_own(leases, lido__lease_store_of(leases));
-    if (leases->existing > above && leases->idle_count == 0 && shelved(leases) > 0)
+    if (leases->existing > above && leases->idle_count == 0 && lido__lease_shelved(leases) > 0)
         lido__lease_gather(leases);
     if (leases->existing > above)
         slot = pop_idle(leases);
@@ -315,8 +349,7 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
     empty_own(leases, lido__lease_store_of(leases));
     uint32_t other = pop_idle(leases);
     if (other != LIDO__NO_SLOT) {
-        push(leases, &leases->vacant, slot);
-        leases->existing--;
+        make_vacant(leases, slot);
         slot = other;
         lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
     }
@@ -357,9 +390,10 @@ void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store
 
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
     lido__lock(&leases->lock);
-    push(leases, &leases->vacant, slot);
-    leases->existing--;
+    make_vacant(leases, slot);
     lido__leases_unlock_and_wake(leases);
+    if (leases->budget)
+        lido__budget_wake(leases->budget);
 }
 
 /* ---- Stores ------------------------------------------------------------------------------ */
@@ -436,7 +470,7 @@ static struct lido__lease_sums sum_up(struct lido__leases *leases) {
         sums.released += lido__load(&store->released, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
-    sums.idle = leases->idle_count + shelved(leases);
+    sums.idle = leases->idle_count + lido__lease_shelved(leases);
     uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     if (sums.live > leases->count.live_peak)
@@ -498,8 +532,7 @@ static void give_up(struct lido__leases *leases, uint32_t slot) {
     if (lido__load(&at->object, relaxed))
         leases->count.lost++;
     lido__store(&at->object, NULL, relaxed);
-    push(leases, &leases->vacant, slot);
-    leases->existing--;
+    make_vacant(leases, slot);
 }
 
 /* Counters of other threads may be off by what they were at: what cannot be accounted for was a

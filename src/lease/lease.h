@@ -13,7 +13,7 @@
  *   L2  an odd turn says that the slot is out; each hand-out and each return adds one. A lease is
  *       good while its turn is the slot's and its object is the slot's object
  *   L3  while somebody waits, keep is 0, every shelf that could be reached is empty, and nothing
- *       is vacant below the limit; what is idle then is there for a waiter who has been woken
+ *       is vacant below the limit (or its budget has no room for it); what is idle then is there for a waiter who has been woken
  *
  * P2, two regimes. In the *private* one (keep > 0) a thread takes from and gives to its own shelf
  * without any lock. When a thread finds nothing to claim it turns to the *shared* one: keep = 0, a
@@ -116,7 +116,10 @@ struct lido__leases {
     _Alignas(64) lido__mutex lock; /* guards what follows */
     struct lido__waiter *first_waiter, **last_waiter;
     struct lido__lease_store *stores;
+    struct lido__sizing *sizing;        /* NULL: was never turned on */
+    struct lido__budget_member *budget; /* NULL: none */
     uint64_t idle_count, existing, limit;
+    uint64_t limit_max; /* what sizing may raise limit to; equal when it is off */
     uint64_t waiting, waiter_limit;
     struct lido__lease_counts count;
     uint32_t slot_count;   /* slots ever used; the k-th is not number k: see number_of */
@@ -151,7 +154,8 @@ struct lido__patience {
  * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY; no text is set. */
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed);
-/* Claims a vacant slot if fewer than `below` exist. Else LIMIT, CLOSED or NO_MEMORY; no text. */
+/* Claims a vacant slot if fewer than `below` exist. Else LIMIT, EMPTY (the budget has no room),
+ * CLOSED or NO_MEMORY; no text. */
 lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below,
                                      uint32_t *claimed);
 /* Claims an idle slot if more than `above` exist. Gathers shelves first. */
@@ -171,6 +175,11 @@ void lido__leases_unlock_and_wake(struct lido__leases *leases);
 
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
+/* After the limit was lowered: what is above it ends when it comes back. */
+void lido__leases_enforce(struct lido__leases *leases);
+
+/* With the lock held: the limit becomes another one. A lower one ends nothing by itself. */
+void lido__leases_resize(struct lido__leases *leases, uint64_t limit);
 
 /* After a slow hand-out: were more out than ever? */
 void lido__lease_note_peak(struct lido__leases *leases);

@@ -10,6 +10,7 @@
  * may be gone, so the waker uses the word's address only as a name for the kernel. */
 #include "lease/fast.h"
 #include "lease/internal.h"
+#include "lease/sizing.h"
 
 #include "base/sys.h"
 
@@ -34,7 +35,7 @@ static bool is_overdue(const struct lido__leases *leases, const struct lido__wai
 }
 
 static bool has_free(const struct lido__leases *leases) {
-    return leases->idle_count > 0 || leases->existing < leases->limit;
+    return leases->idle_count > 0 || lido__lease_has_room(leases);
 }
 
 static _Atomic(uint32_t) *tell(struct lido__waiter *waiter) {
@@ -114,9 +115,11 @@ static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter
                         uint64_t deadline_ns) {
     lido_status status = LIDO_OK;
     bool in_time = true, no_memory = false;
+    uint64_t grow_ns = lido__sizing_grow_at(leases, waiter->since_ns, deadline_ns);
     while (waiter->slot == LIDO__NO_SLOT && status == LIDO_OK) {
+        uint64_t until_ns = grow_ns < deadline_ns ? grow_ns : deadline_ns;
         lido__unlock(&leases->lock);
-        in_time = sleep_until(waiter, deadline_ns);
+        in_time = sleep_until(waiter, until_ns);
         lido__lock(&leases->lock);
         if (waiter->slot != LIDO__NO_SLOT)
             break; /* handed over; out of the queue */
@@ -127,6 +130,14 @@ static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter
         /* Only the first may take: who comes later was not told, but may have timed out. */
         if (leases->first_waiter == waiter)
             waiter->slot = lido__lease_find_free(leases, &no_memory);
+        if (!in_time && grow_ns != LIDO_FOREVER) {
+            /* It has waited long enough to add a slot, which is its own whatever its place. */
+            while (waiter->slot == LIDO__NO_SLOT && !no_memory &&
+                   lido__sizing_grow(leases, LIDO__GROW_WAITED))
+                waiter->slot = lido__lease_find_vacant(leases, &no_memory);
+            in_time = grow_ns < deadline_ns;
+            grow_ns = LIDO_FOREVER;
+        }
         if (waiter->slot == LIDO__NO_SLOT && no_memory)
             status = LIDO_ERR_NO_MEMORY;
         else if (waiter->slot == LIDO__NO_SLOT && !in_time)
@@ -150,6 +161,7 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
     leases->waiting++;
     leases->count.waits++;
     leases->calm_calls = 0;
+    lido__sizing_sample(leases);
     lido_status status = wait(leases, &waiter, deadline_ns);
     uint64_t now_ns = lido__sys.now_ns();
     count_wait(leases, now_ns > waiter.since_ns ? now_ns - waiter.since_ns : 0, waiter.passed);
@@ -181,9 +193,13 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
     if (status == LIDO_OK && *claimed == LIDO__NO_SLOT) {
         if (no_memory)
             status = LIDO_ERR_NO_MEMORY;
-        else if (!patience.may_wait)
-            status = LIDO_ERR_EMPTY;
-        else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
+        else if (!patience.may_wait) {
+            while (*claimed == LIDO__NO_SLOT && !no_memory &&
+                   lido__sizing_grow(leases, LIDO__GROW_AT_ONCE))
+                *claimed = lido__lease_find_vacant(leases, &no_memory);
+            if (*claimed == LIDO__NO_SLOT)
+                status = no_memory ? LIDO_ERR_NO_MEMORY : LIDO_ERR_EMPTY;
+        } else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
             status = LIDO_ERR_LIMIT;
         else
             status = join_and_wait(leases, patience, claimed);
@@ -192,6 +208,7 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
         leases->count.timeouts++;
     if (*claimed != LIDO__NO_SLOT)
         lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
+    lido__sizing_sample(leases);
     lido__leases_unlock_and_wake(leases);
     return status;
 }
@@ -219,8 +236,19 @@ lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns)
 
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit) {
     lido__lock(&leases->lock);
-    leases->limit = limit;
+    leases->limit_max = limit;
+    if (lido__sizing_is_on(leases))
+        lido__sizing_bound(leases);
+    else
+        leases->limit = limit;
     lido__lease_gather(leases); /* what is on shelves may be too much now */
+    lido__leases_unlock_and_wake(leases);
+}
+
+void lido__leases_enforce(struct lido__leases *leases) {
+    lido__lock(&leases->lock);
+    if (leases->existing > leases->limit)
+        lido__lease_gather(leases); /* so that what comes back comes by the lock */
     lido__leases_unlock_and_wake(leases);
 }
 

@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "lease/sizing.h"
 
 #include <string.h>
 
@@ -112,7 +113,8 @@ bool lido_object_pool_next_holder(const lido_object_pool *constant, uint64_t fir
 
 static uint64_t overhead(const struct lido_object_pool *pool) {
     uint64_t bytes = sizeof *pool + pool->leases.store_count * sizeof(struct lido__lease_store) +
-                     lido__slot_bound(&pool->leases) * sizeof(struct lido__slot);
+                     lido__slot_bound(&pool->leases) * sizeof(struct lido__slot) +
+                     (pool->leases.sizing ? sizeof *pool->leases.sizing : 0);
     for (const struct lido__directory *directory = lido__load(&pool->leases.directory, relaxed);
          directory; directory = directory->older)
         bytes += sizeof *directory + directory->capacity * sizeof directory->chunk[0];
@@ -146,7 +148,9 @@ lido_status lido_object_pool_read_stats(const lido_object_pool *constant,
     s.validate_failed = pool->count.validate_failed;
     s.reset_failed = pool->count.reset_failed;
     s.refused_release = count->refused_release;
-    s.object_limit = pool->leases.limit;
+    s.object_limit = pool->leases.limit_max;
+    s.size = pool->leases.limit;
+    s.resized = pool->leases.sizing ? pool->leases.sizing->decision_count : 0;
     s.overhead_bytes = overhead(pool);
     lido__unlock(&pool->leases.lock);
     s.reuse = s.acquired > s.created ? 1 - (double)s.created / (double)s.acquired

@@ -3,10 +3,25 @@
 #ifndef LIDO_SRC_OBJECT_POOL_INTERNAL_H
 #define LIDO_SRC_OBJECT_POOL_INTERNAL_H
 
+#include "budget/budget.h"
 #include "lease/fast.h"
 #include "registry/registry.h"
 
 #include <lido/object_pool.h>
+
+enum {
+    LIDO__OBJECT_LIMIT_MAX = 1 << 20,
+    LIDO__OVERTAKE_LIMIT_MAX = 1000000,
+    LIDO__OVERTAKE_LIMIT = 8,
+    LIDO__SIZING_OBJECT_MAX = 32,
+    LIDO__SIZING_OBJECT_MIN = 2,
+    LIDO__SIZING_PERCENT = 75
+};
+#define LIDO__SIZING_CONTENTION_NS LIDO_MILLISECONDS(3)
+#define LIDO__SIZING_INTERVAL_NS   LIDO_SECONDS(10)
+#define LIDO__SIZING_WINDOW_NS     LIDO_SECONDS(60)
+#define LIDO__SIZING_TIME_MIN_NS   LIDO_SECONDS(1)
+#define LIDO__SIZING_TIME_MAX_NS   LIDO_SECONDS(86400)
 
 struct lido_object_pool {
     struct lido__leases leases; /* first: its first line is what fast paths read */
@@ -15,7 +30,29 @@ struct lido_object_pool {
     struct {
         uint64_t created, destroyed, create_failed, validate_failed, reset_failed;
     } count; /* guarded by leases.lock */
+    struct lido__budget_member member;
+    _Atomic(uint32_t) was_sized; /* sizing has been on: slow calls look after it */
 };
+
+extern const lido_panel lido__object_pool_panel;
+
+/* Builds objects while fewer than count exist, below the limit in force. CLOSED has no text. */
+lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t count,
+                                       uint64_t *built);
+
+/* Fills in what is zero and checks it. */
+lido_status lido__object_pool_check_sizing(lido_object_pool_options *options);
+
+/* Brings the options' sizing into force. Errors   NO_MEMORY */
+lido_status lido__object_pool_set_sizing(struct lido_object_pool *pool,
+                                         const lido_object_pool_options *options);
+
+/* What the pool is to its budget; joined when it has an id. */
+void lido__object_pool_share(struct lido_object_pool *pool);
+
+/* Before a slow call: decides, if it is time, and destroys what is too much. After it: tells. */
+void lido__object_pool_attend(struct lido_object_pool *pool);
+void lido__object_pool_tell(struct lido_object_pool *pool);
 
 /* Where lines of a message about what is out go: see lido__object_pool_fail. */
 #define LIDO__HOLDERS                                                                              \

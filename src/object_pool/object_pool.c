@@ -22,15 +22,11 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "lease/sizing.h"
 
 #include <string.h>
 
-enum {
-    OBJECT_LIMIT_MAX = 1 << 20,
-    OVERTAKE_LIMIT_MAX = 1000000,
-    OVERTAKE_LIMIT = 8,
-    ACQUIRES_PER_TICK = 64
-};
+enum { ACQUIRES_PER_TICK = 64 };
 
 /* ---- Callbacks: never with the lock ------------------------------------------------------- */
 
@@ -109,18 +105,18 @@ static const struct lido__kind kind = {
 
 static lido_status check(const lido_object_pool_options *options) {
     const char *name = options->name ? options->name : "unnamed";
-    if (options->object_limit < 1 || options->object_limit > OBJECT_LIMIT_MAX)
+    if (options->object_limit < 1 || options->object_limit > LIDO__OBJECT_LIMIT_MAX)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                           "object_pool \"%s\": object_limit is %u, must be 1 to %u", .word = {name},
-                          .number = {options->object_limit, OBJECT_LIMIT_MAX});
+                          .number = {options->object_limit, LIDO__OBJECT_LIMIT_MAX});
     if (options->order > LIDO_OBJECT_POOL_UNORDERED)
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
                           "object_pool \"%s\": order is %u, which this version does not know",
                           .word = {name}, .number = {options->order});
-    if (options->overtake_limit > OVERTAKE_LIMIT_MAX)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
-                          .word = {name}, .number = {options->overtake_limit, OVERTAKE_LIMIT_MAX});
+    if (options->overtake_limit > LIDO__OVERTAKE_LIMIT_MAX)
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
+            .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
     if (!options->create)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, a pool needs it",
                           .word = {name});
@@ -133,7 +129,7 @@ static uint32_t bypass_of(const lido_object_pool_options *options) {
         return 0;
     if (options->order == LIDO_OBJECT_POOL_UNORDERED)
         return UINT32_MAX;
-    return options->overtake_limit ? (uint32_t)options->overtake_limit : OVERTAKE_LIMIT;
+    return (uint32_t)options->overtake_limit;
 }
 
 lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
@@ -142,6 +138,8 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     *made = NULL;
     lido_status status =
         lido__options_read(given, &options, sizeof options, "lido_object_pool_options");
+    if (status == LIDO_OK)
+        status = lido__object_pool_check_sizing(&options);
     if (status == LIDO_OK)
         status = check(&options);
     if (status == LIDO_OK)
@@ -156,17 +154,26 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     memset(pool, 0, sizeof *pool);
     lido__leases_init(&pool->leases, options.object_limit);
     pool->leases.waiter_limit = options.waiter_limit;
-    pool->leases.bypass = bypass_of(&options);
+    if (!options.overtake_limit)
+        options.overtake_limit = LIDO__OVERTAKE_LIMIT;
     pool->options = options;
+    pool->resource.panel = &lido__object_pool_panel;
+    pool->resource.context = pool;
+    pool->leases.bypass = bypass_of(&options);
+    lido__object_pool_share(pool);
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
+        status = lido__object_pool_set_sizing(pool, &options);
+    if (status == LIDO_OK)
         status = lido__resource_insert(&pool->resource, site);
     if (status != LIDO_OK) {
+        lido__sys.free(pool->leases.sizing);
         lido__sys.free(pool);
         return status;
     }
-    pool->leases.id = pool->resource.info.id;
+    pool->leases.id = pool->member.resource_id = pool->resource.info.id;
+    lido__budget_join(&pool->member);
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.created", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     *made = pool;
@@ -224,25 +231,42 @@ static void give(struct lido_object_pool *pool, struct lido__lease_store *store,
     }
 }
 
-lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
-    lido_status status = LIDO_OK;
+lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t count,
+                                       uint64_t *built) {
+    lido_status status;
     uint32_t slot;
-    lido__lock(&pool->leases.lock);
-    uint64_t limit = pool->leases.limit;
-    lido__unlock(&pool->leases.lock);
-    if (count > limit)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": count is %u, must not be above object_limit %u",
-                          .word = {pool->resource.info.name}, .number = {count, limit});
     while ((status = lido__lease_claim_vacant(&pool->leases, count, &slot)) == LIDO_OK) {
         status = build(pool, slot);
         if (status != LIDO_OK)
             return status;
         give(pool, NULL, lido__slot_at(&pool->leases, slot));
+        ++*built;
     }
-    if (status == LIDO_ERR_CLOSED)
-        return fail_closed(pool);
-    return status == LIDO_ERR_NO_MEMORY ? fail_no_memory(pool) : LIDO_OK;
+    if (status == LIDO_ERR_NO_MEMORY)
+        return fail_no_memory(pool);
+    if (status == LIDO_ERR_EMPTY)
+        return LIDO__FAIL(LIDO_ERR_LIMIT,
+                          "object_pool \"%s\": its budget has no room for another object",
+                          .word = {pool->resource.info.name});
+    return status == LIDO_ERR_LIMIT ? LIDO_OK : status;
+}
+
+lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
+    uint64_t built = 0;
+    lido__lock(&pool->leases.lock);
+    uint64_t limit = pool->leases.limit_max;
+    if (count <= limit)
+        lido__sizing_raise(&pool->leases, count);
+    lido__unlock(&pool->leases.lock);
+    if (count > limit)
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "object_pool \"%s\": count is %u, must not be above object_limit %u",
+                          .word = {pool->resource.info.name}, .number = {count, limit});
+    lido_status status;
+    do
+        status = lido__object_pool_build_up(pool, count, &built);
+    while (status == LIDO_ERR_LIMIT && lido__budget_make_room(&pool->member, true) > 0);
+    return status == LIDO_ERR_CLOSED ? fail_closed(pool) : status;
 }
 
 /* ---- Acquire ---------------------------------------------------------------------------- */
@@ -286,6 +310,11 @@ static lido_status fail_claim(struct lido_object_pool *pool, lido_status status)
     if (status == LIDO_ERR_LIMIT)
         return lido__object_pool_fail(
             pool, status, "object_pool \"%s\": waiter_limit threads wait already; " LIDO__HOLDERS);
+    if (!lido__budget_has_room(&pool->member))
+        return lido__object_pool_fail(pool, status,
+                                      "object_pool \"%s\": nothing free, and its budget has no "
+                                      "room for another; " LIDO__HOLDERS
+                                      "; raise limit_bytes or lower another pool's object_min");
     return lido__object_pool_fail(pool, status,
                                   "object_pool \"%s\": nothing free; " LIDO__HOLDERS
                                   "; hold them for a shorter time or raise object_limit");
@@ -296,12 +325,13 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
                                                             lido_lease *lease, const char *site) {
     uint32_t slot = LIDO__NO_SLOT;
     lease->object = NULL;
+    lido__object_pool_attend(pool);
     lido_status status = lido__lease_claim(&pool->leases, patience, &slot);
     if (status == LIDO_ERR_EMPTY && patience.timeout_ns == 0)
         status = LIDO_ERR_TIMEOUT;
-    if (status != LIDO_OK)
-        return fail_claim(pool, status);
-    return hand_out(pool, slot, lease, site);
+    status = status == LIDO_OK ? hand_out(pool, slot, lease, site) : fail_claim(pool, status);
+    lido__object_pool_tell(pool);
+    return status;
 }
 
 /* Once in a while an acquire looks at the clock. */
@@ -508,6 +538,7 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     lido__leases_collect(&pool->leases);
     (void)lido_object_pool_trim(pool, 0);
     lido__resource_remove(&pool->resource);
+    lido__budget_leave(&pool->member);
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.destroyed", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     lido__leases_end(&pool->leases);
@@ -516,10 +547,10 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
 }
 
 lido_status lido_object_pool_set_object_limit(lido_object_pool *pool, uint64_t object_limit) {
-    if (object_limit < 1 || object_limit > OBJECT_LIMIT_MAX)
+    if (object_limit < 1 || object_limit > LIDO__OBJECT_LIMIT_MAX)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": object_limit is %u, must be 1 to %u",
-            .word = {pool->resource.info.name}, .number = {object_limit, OBJECT_LIMIT_MAX});
+            .word = {pool->resource.info.name}, .number = {object_limit, LIDO__OBJECT_LIMIT_MAX});
     lido__leases_set_limit(&pool->leases, object_limit);
     LIDO__LOG(LIDO_LOG_INFO, "object_pool.limit_set", {"pool", pool->resource.info.name, 0},
               {"object_limit", NULL, (int64_t)object_limit});

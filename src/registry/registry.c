@@ -2,6 +2,10 @@
  * The list of what is alive: an array of pointers in the order of ids, which only grow; so finding
  * is bisection, entering is appending, and leaving moves what is behind.
  *
+ * Visits. Who reads or turns a resource by its id holds no lock meanwhile, but stands in a list; a
+ * resource that leaves waits until nobody visits it. A visitor that ends the resource itself, from
+ * a callback, is not waited for.
+ *
  * Lock: one, held for a look-up and a copy; outside of every resource's own lock. */
 #include "registry/registry.h"
 
@@ -10,6 +14,7 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
+#include "base/thread.h"
 
 #include <string.h>
 
@@ -17,6 +22,15 @@ static lido__mutex lock = LIDO__MUTEX_INIT;
 static struct lido__resource **listed; /* all guarded by lock */
 static size_t count, capacity;
 static uint64_t last_id;
+static struct lido__visit *visits;
+static uint32_t leaving;              /* threads that wait for visits to end */
+static _Atomic(uint32_t) ended_count; /* changes with the end of a visit that somebody waits for */
+
+static void unlink_visit(struct lido__visit *visit) {
+    *visit->link = visit->next;
+    if (visit->next)
+        visit->next->link = visit->link;
+}
 
 static void fork_prepare(void) {
     lido__lock(&lock);
@@ -31,6 +45,15 @@ static void fork_parent(void) {
 }
 
 static void fork_child(void) {
+    uint64_t self = lido__sys.thread_id();
+    for (struct lido__visit *visit = visits, *next; visit; visit = next) {
+        next = visit->next;
+        if (visit->thread_id == lido__fork_parent_id())
+            visit->thread_id = self;
+        else
+            unlink_visit(visit); /* its thread is not here */
+    }
+    leaving = 0;
     for (size_t i = count; i-- > 0;)
         listed[i]->kind->in_child(listed[i]);
     lido__unlock(&lock);
@@ -132,10 +155,17 @@ static size_t find_above(uint64_t after) {
     return low;
 }
 
-void lido__resource_remove(struct lido__resource *resource) {
-    struct lido__resource **last_array = NULL;
-    lido__lock(&lock);
-    size_t at = find_above(resource->info.id - 1);
+static bool is_visited(const struct lido__resource *resource, uint64_t self) {
+    for (const struct lido__visit *visit = visits; visit; visit = visit->next)
+        if (visit->resource == resource && visit->thread_id != self)
+            return true;
+    return false;
+}
+
+/* With lock held, which it lets go: takes out what stands at `at`. */
+static void leave(size_t at) {
+    struct lido__resource *resource = listed[at], **last_array = NULL;
+    uint64_t self = lido__thread_id();
     count--;
     memmove(listed + at, listed + at + 1, (count - at) * sizeof(struct lido__resource *));
     if (count == 0) {
@@ -143,8 +173,59 @@ void lido__resource_remove(struct lido__resource *resource) {
         listed = NULL;
         capacity = 0;
     }
+    leaving++;
+    while (is_visited(resource, self)) {
+        uint32_t seen = lido__load(&ended_count, relaxed); /* changes under this lock */
+        lido__unlock(&lock);
+        (void)lido__sys.park(&ended_count, seen, LIDO_FOREVER);
+        lido__lock(&lock);
+    }
+    leaving--;
     lido__unlock(&lock);
     lido__sys.free(last_array);
+}
+
+void lido__resource_remove(struct lido__resource *resource) {
+    lido__lock(&lock);
+    leave(find_above(resource->info.id - 1));
+}
+
+struct lido__resource *lido__resource_remove_id(uint64_t id, const struct lido__kind *kind) {
+    struct lido__resource *resource = NULL;
+    lido__lock(&lock);
+    size_t at = id ? find_above(id - 1) : count;
+    if (at < count && listed[at]->info.id == id && listed[at]->kind == kind) {
+        resource = listed[at];
+        leave(at);
+    } else
+        lido__unlock(&lock);
+    return resource;
+}
+
+bool lido__visit_begin(uint64_t id, struct lido__visit *visit) {
+    uint64_t self = lido__thread_id();
+    lido__lock(&lock);
+    size_t at = id ? find_above(id - 1) : count;
+    bool is_found = at < count && listed[at]->info.id == id;
+    if (is_found) {
+        *visit = (struct lido__visit){listed[at], self, visits, &visits};
+        if (visits)
+            visits->link = &visit->next;
+        visits = visit;
+    }
+    lido__unlock(&lock);
+    return is_found;
+}
+
+void lido__visit_end(struct lido__visit *visit) {
+    lido__lock(&lock);
+    unlink_visit(visit);
+    bool is_awaited = leaving > 0;
+    if (is_awaited)
+        (void)lido__add(&ended_count, 1, relaxed); /* under the lock; leave compares it */
+    lido__unlock(&lock);
+    if (is_awaited)
+        lido__sys.unpark(&ended_count, INT32_MAX);
 }
 
 bool lido_registry_next(uint64_t after, lido_resource *resource) {

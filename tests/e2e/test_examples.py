@@ -5,6 +5,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 import unittest
 
 EXAMPLES = pathlib.Path(os.environ.get("LIDO_BUILD", "build/dev"), "examples")
@@ -69,6 +70,51 @@ class DensePool(unittest.TestCase):
             self.assertEqual(lines[tick - 1], f"tick {tick}: at {height:.1f}")
         self.assertIn("stale: it was use 1 of slot 0", lines[11])
         self.assertTrue(lines[12].startswith("7001 lit, "))
+
+
+class OwnResource(unittest.TestCase):
+    def test_a_wrong_setting_is_refused_and_a_right_one_is_seen(self):
+        done = run("own_resource")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("refused: queue \"outbox\": limit is 0, must be 1 to 10000\n", done.stdout)
+        self.assertIn("limit was 100\n", done.stdout)
+        self.assertIn("queue \"outbox\" limit = 50\n", done.stdout)
+
+
+@unittest.skipUnless((EXAMPLES / "settings").exists(), "examples/settings was not built: inih is missing")
+class Settings(unittest.TestCase):
+    def apply(self, text):
+        with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
+            file.write(text)
+            file.flush()
+            return run("settings", file.name)
+
+    def test_the_values_for_production_are_within_all_bounds(self):
+        done = run("settings", "share/production.ini")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        for line in ("object_min = 4", "object_limit = 16", "target_utilisation = 75", "contention_threshold_ns = 3000000",
+                     "sizing_interval_ns = 15000000000", "pressure_bytes = 400000000", "cleanup_interval_ns = 180000000000"):
+            self.assertIn(line + "\n", done.stdout)
+        self.assertEqual(done.stdout.count("\n"), 10)
+
+    def test_what_went_before_a_wrong_set_is_undone(self):
+        done = self.apply("[budget]\npressure_bytes = 1 MB\n[object_pool]\nobject_limit = 16\nobject_min = 17\n")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("object_min is 17, above object_limit 16", done.stderr)
+        self.assertIn("pressure_bytes = 400000000\n", done.stdout)
+        self.assertIn("object_limit = 1\n", done.stdout)
+
+    def test_a_wrong_line_changes_nothing_and_is_named(self):
+        for line, told in (("sizing = perhaps", "is no value"), ("object_mim = 3", "has no object_mim"), ("nonsense", ":3:")):
+            done = self.apply("[object_pool]\nobject_limit = 9\n" + line + "\n")
+            self.assertEqual(done.returncode, 1)
+            self.assertIn(told, done.stderr)
+            self.assertIn(":3: nothing was changed", done.stderr)
+            self.assertIn("object_limit = 1\n", done.stdout)
+
+    def test_a_name_is_stronger_than_its_kind(self):
+        done = self.apply("[object_pool]\nobject_limit = 9\n[object_pool parsers]\nobject_limit = 7\n[object_pool x]\nobject_limit = 5\n")
+        self.assertEqual((done.returncode, done.stdout), (0, "object_limit = 7\n"))
 
 
 if __name__ == "__main__":

@@ -123,10 +123,37 @@ static void use_object_pool() {
     CHECK(lido_object_pool_destroy(pool) == LIDO_OK);
 }
 
+static void read_nothing(void *, uint64_t values[]) {
+    values[0] = 0;
+}
+
+static void use_budget() {
+    lido_budget *budget = nullptr;
+    lido_budget_options options{};
+    options.struct_size = sizeof options;
+    CHECK(lido_budget_create(&options, &budget) == LIDO_OK);
+    CHECK(is_here(made_at(), __LINE__ - 1));
+    CHECK(lido_budget_destroy(budget) == LIDO_OK);
+}
+
+static void use_panel() {
+    static const lido_dial dial = {"depth", "How deep.", LIDO_DIAL_GAUGE, LIDO_UNIT_COUNT, 0, 0, 0};
+    static const lido_panel panel = {sizeof panel, "well", &dial, 1, read_nothing, nullptr};
+    lido_panel_options options{};
+    uint64_t id = 0;
+    options.struct_size = sizeof options;
+    options.panel = &panel;
+    CHECK(lido_panel_insert(&options, &id) == LIDO_OK);
+    CHECK(is_here(made_at(), __LINE__ - 1));
+    CHECK(lido_panel_remove(id) == LIDO_OK);
+}
+
 int main() {
     use_base();
     use_block_pool();
     use_dense_pool();
     use_object_pool();
+    use_budget();
+    use_panel();
     return failures != 0;
 }

@@ -155,7 +155,7 @@ static void compare(const struct model *m) {
     lido_object_pool_stats s = object_stats(m->pool), want = m->want;
     uint64_t holders = 0;
     want.struct_size = s.struct_size;
-    want.object_limit = m->limit;
+    want.object_limit = want.size = m->limit;
     want.overhead_bytes = s.overhead_bytes;
     want.reuse = s.reuse;
     CHECK(memcmp(&s, &want, sizeof s) == 0);

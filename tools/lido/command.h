@@ -5,6 +5,7 @@
 
 int cmd_run(int argc, char *argv[]);
 int cmd_bench(int argc, char *argv[]);
+int cmd_panels(int argc, char *argv[]);
 int cmd_validate(int argc, char *argv[]);
 
 #endif

@@ -15,6 +15,7 @@ static const struct command {
     {"run", cmd_run, "run a real program on lido's pools: lido run inspect [DIR]"},
     {"validate", cmd_validate, "check the requirements: lido validate [--json FILE]"},
     {"bench", cmd_bench, "measure lido beside its peers: lido bench [NAME...] [--json FILE]"},
+    {"panels", cmd_panels, "print the gauges and knobs of every kind of resource"},
 };
 
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };

@@ -12,13 +12,13 @@
 
 #include "common/crew.h"
 #include "common/files.h"
+#include "common/pool_report.h"
 #include "common/pooled_malloc.h"
 #include "common/processors.h"
 #include "common/query.h"
 #include "common/text.h"
 #include "inspect.h"
 
-#include <lido/object_pool.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <tree_sitter/api.h>
@@ -293,7 +293,7 @@ struct run {
     uint64_t begin_ns;
     double wall_s;
     struct processors_used used;
-    lido_object_pool_stats pool;
+    struct pool_report pool;
     struct pooled_malloc_counts allocations;
 };
 

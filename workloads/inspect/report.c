@@ -88,13 +88,15 @@ static void print_pools(const struct run *run, FILE *out) {
     unsigned long long served = run->allocations.served, system = run->allocations.system;
     double all = (double)(served + system),
            per_file = run->crew.done > 0 ? 1e-6 / run->crew.done : 0;
-    fprintf(out, "\nPools\n  detectors     %llu created", (unsigned long long)run->pool.created);
+    fprintf(out, "\nPools\n  detectors     %llu created",
+            (unsigned long long)run->pool.stats.created);
     if (run->options.no_pool)
         fprintf(out, ", one for each file (--no-pool)\n");
     else
         fprintf(out, ", %llu most in use, %llu waits, %.1f %% re-used\n",
-                (unsigned long long)run->pool.live_peak, (unsigned long long)run->pool.waits,
-                run->pool.reuse * 100);
+                (unsigned long long)run->pool.stats.live_peak,
+                (unsigned long long)run->pool.stats.waits, run->pool.stats.reuse * 100);
+    pool_report_print(&run->pool, out);
     fprintf(out,
             "  syntax trees  %.0f allocations, %.2f %% of them served by block pools, %llu by the "
             "system\n",
@@ -152,10 +154,10 @@ bool report_json(const struct run *run, const char *path) {
         (json_int_t)run->crew.done, "bytes", (json_int_t)run->bytes, "failed", make_failed(run),
         "findings", make_findings(run), "threads", (json_int_t)run->crew.threads, "wall_s",
         run->wall_s, "cpu_s", run->used.cpu_s, "peak_rss_bytes",
-        (json_int_t)run->used.peak_rss_bytes, "detectors", "created", (json_int_t)run->pool.created,
-        "peak_in_use", (json_int_t)run->pool.live_peak, "waits", (json_int_t)run->pool.waits,
-        "allocations", "served", (json_int_t)run->allocations.served, "system",
-        (json_int_t)run->allocations.system);
+        (json_int_t)run->used.peak_rss_bytes, "detectors", "created",
+        (json_int_t)run->pool.stats.created, "peak_in_use", (json_int_t)run->pool.stats.live_peak,
+        "waits", (json_int_t)run->pool.stats.waits, "allocations", "served",
+        (json_int_t)run->allocations.served, "system", (json_int_t)run->allocations.system);
     FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
     bool good = report != NULL && out != NULL &&
                 json_dumpf(report, out,

@@ -33,9 +33,9 @@ bool workers_prepare(struct run *run) {
     }
     lido_status status = lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "detectors", .owner = "inspect",
-                                 .object_limit = options->detectors, .create = detector_create,
-                                 .reset = detector_reset, .destroy = detector_destroy,
-                                 .context = run),
+                                 .object_limit = options->detectors, .sizing = 1,
+                                 .create = detector_create, .reset = detector_reset,
+                                 .destroy = detector_destroy, .context = run),
         &run->detectors);
     if (status == LIDO_OK)
         status = lido_object_pool_prepare(run->detectors, 1);
@@ -43,10 +43,8 @@ bool workers_prepare(struct run *run) {
 }
 
 bool workers_end(struct run *run) {
-    run->pool.struct_size = sizeof run->pool;
-    if (run->detectors != NULL)
-        lido_object_pool_read_stats(run->detectors, &run->pool);
-    run->pool.created += run->made_without_pool;
+    pool_report_take(&run->pool, run->detectors, run->begin_ns);
+    run->pool.stats.created += run->made_without_pool;
     return lido_object_pool_destroy(run->detectors) == LIDO_OK || fail(run);
 }
 

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ * The panel of a block pool: its figures and its knob, each told once, over the public calls. */
+#include "block_pool/panel.h"
+
+#include <lido/block_pool.h>
+
+/* Figures of lido_block_pool_stats: name, kind, unit, sentence. */
+#define FIGURES(F)                                                                                 \
+    F(acquired, COUNTER, COUNT, "Blocks handed out since creation.")                               \
+    F(released, COUNTER, COUNT, "Blocks given back since creation.")                               \
+    F(live, GAUGE, COUNT, "Blocks out now.")                                                       \
+    F(live_peak, GAUGE, COUNT, "The most blocks that were out at once.")                           \
+    F(existing, GAUGE, COUNT, "Blocks out, or free in the pool's memory.")                         \
+    F(made, COUNTER, COUNT, "Blocks made since creation.")                                         \
+    F(cached, GAUGE, COUNT, "Free blocks in caches, at hand without looking into a slab.")         \
+    F(stranded, GAUGE, COUNT, "Free blocks in slabs that blocks in use keep from going back.")     \
+    F(idle, GAUGE, COUNT, "Free blocks in empty slabs, which can go back to the system.")          \
+    F(refused_limit, COUNTER, COUNT, "Acquires refused at block_limit.")                           \
+    F(refused_memory, COUNTER, COUNT, "Acquires refused for lack of memory.")                      \
+    F(refused_release, COUNTER, COUNT, "Releases refused: twice, or foreign.")                     \
+    F(committed_bytes, GAUGE, BYTES, "Memory held for blocks.")                                    \
+    F(overhead_bytes, GAUGE, BYTES, "Memory held for book-keeping.")                               \
+    F(committed_peak, GAUGE, BYTES, "The most memory ever held for blocks.")
+
+#define SHARES(S)                                                                                  \
+    S(utilisation, "Blocks out of those that exist.")                                              \
+    S(byte_efficiency, "Bytes in use of those held, book-keeping included.")                       \
+    S(reuse, "Share of acquires served without making a block.")                                   \
+    S(fragmentation, "Share of committed bytes that trim could give back and has not yet.")
+
+#define FIGURE_ROW(name, kind, unit, about)                                                        \
+    {#name, about, LIDO_DIAL_##kind, LIDO_UNIT_##unit, 0, 0, 0},
+#define SHARE_ROW(name, about)                {#name, about, LIDO_DIAL_GAUGE, LIDO_UNIT_SHARE, 0, 0, 0},
+#define FIGURE_PLACE(name, kind, unit, about) AT_##name,
+#define SHARE_PLACE(name, about)              AT_##name,
+
+static const lido_dial dials[] = {
+    FIGURES(FIGURE_ROW) SHARES(SHARE_ROW){"block_size", "The size of every block.", LIDO_DIAL_FIXED,
+                                          LIDO_UNIT_BYTES, 1, UINT64_C(1) << 30, 0},
+    {"block_limit", "Blocks that may be out at once; 0: no limit.", LIDO_DIAL_KNOB, LIDO_UNIT_COUNT,
+     0, UINT64_MAX, 0},
+};
+
+enum { FIGURES(FIGURE_PLACE) SHARES(SHARE_PLACE) AT_block_size, AT_block_limit, PLACES };
+_Static_assert(PLACES == sizeof dials / sizeof dials[0] && PLACES <= LIDO_DIALS_MAX, "the table");
+
+static void read_panel(void *context, uint64_t values[]) {
+    const lido_block_pool *pool = context;
+    lido_block_pool_stats s = {.struct_size = sizeof s};
+    (void)lido_block_pool_read_stats(pool, &s);
+#define FIGURE_VALUE(name, kind, unit, about) values[AT_##name] = s.name;
+#define SHARE_VALUE(name, about)              values[AT_##name] = (uint64_t)(s.name * 1e6 + 0.5);
+    FIGURES(FIGURE_VALUE)
+    SHARES(SHARE_VALUE)
+    values[AT_block_size] = lido_block_pool_block_size(pool);
+    values[AT_block_limit] = s.block_limit;
+}
+
+static int apply_panel(void *context, const uint64_t values[], uint64_t changed) {
+    (void)changed; /* there is one knob */
+    return lido_block_pool_set_block_limit(context, values[AT_block_limit]);
+}
+
+const lido_panel lido__block_pool_panel = {.struct_size = sizeof(lido_panel),
+                                           .kind = "block_pool",
+                                           .dials = dials,
+                                           .dial_count = PLACES,
+                                           .read = read_panel,
+                                           .apply = apply_panel};
