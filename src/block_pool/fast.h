@@ -18,31 +18,46 @@ static inline _Atomic(void *) *lido__slot(struct lido__magazine *magazine, size_
     return (_Atomic(void *) *)(void *)(start + i * sizeof(void *));
 }
 
-/* P1, owner: from within the gate, which pop leaves. Both take effect with the store of count. What the owner alone
- * writes it reads plainly. */
+/* P1, owner, both from within the gate. The block that came back last waits in `hot`, not on the stack:
+ * its address is then one load away, where count and slot are two, one after the other; and the
+ * processor lets no later load pass a store into a block whose address it does not know yet. What
+ * the owner alone writes it reads plainly. */
 static inline bool lido__magazine_pop(struct lido__store *store, struct lido__magazine *magazine,
                                       void **block) {
-    size_t count = lido__load(&magazine->count, relaxed);
-    bool has_one = count != 0 && !lido__count_down(&store->left);
-    if (__builtin_expect(has_one, 1)) {
-        *block = lido__load(lido__slot(magazine, count - 1), relaxed);
-        lido__store(&magazine->count, count - 1, relaxed);
-        if (__builtin_expect(count <= lido__peek(&magazine->low), 0))
-            lido__store(&magazine->low, count - 1, relaxed);
+    void *hot = lido__load(&magazine->hot, relaxed);
+    if (__builtin_expect((uintptr_t)hot > LIDO__HOT_NEVER, 1)) {
+        bool is_due = lido__count_down(&store->left);
+        if (__builtin_expect(is_due, 0))
+            return false;
+        *block = hot;
+        lido__store(&magazine->hot, NULL, relaxed);
+        return true;
     }
-    lido__gate_leave(&store->gate);
-    return has_one;
+    size_t count = lido__load(&magazine->count, relaxed);
+    if (__builtin_expect(count == 0, 0) || __builtin_expect(lido__count_down(&store->left), 0))
+        return false;
+    *block = lido__load(lido__slot(magazine, count - 1), relaxed);
+    lido__store(&magazine->count, count - 1, relaxed);
+    if (__builtin_expect(count <= lido__peek(&magazine->low), 0))
+        lido__store(&magazine->low, count - 1, relaxed);
+    return true;
 }
 
 static inline bool lido__magazine_push(struct lido__magazine *magazine, void *block,
                                        bool has_canary) {
+    /* Release, here and below: whoever looks for a block under the lock sees it if he sees this. */
+    if (__builtin_expect(lido__load(&magazine->hot, relaxed) == NULL, 1)) {
+        if (has_canary)
+            lido__canary_set(block);
+        lido__store(&magazine->hot, block, release);
+        return true;
+    }
     size_t count = lido__load(&magazine->count, relaxed);
     if (__builtin_expect(count >= magazine->capacity, 0))
         return false;
     if (has_canary)
         lido__canary_set(block);
     lido__store(lido__slot(magazine, count), block, relaxed);
-    /* Release: whoever looks for a block under the lock sees it if he sees the count. */
     lido__store(&magazine->count, count + 1, release);
     return true;
 }
@@ -50,7 +65,9 @@ static inline bool lido__magazine_push(struct lido__magazine *magazine, void *bl
 /* The slow paths' forms, for any store. */
 static inline void *lido__store_pop(struct lido__store *store) {
     void *block = NULL;
-    return lido__magazine_pop(store, lido__gate_enter(&store->gate), &block) ? block : NULL;
+    bool has_one = lido__magazine_pop(store, lido__gate_enter(&store->gate), &block);
+    lido__gate_leave(&store->gate);
+    return has_one ? block : NULL;
 }
 
 static inline bool lido__store_push(struct lido__store *store, void *block, bool has_canary) {
@@ -87,12 +104,13 @@ static inline bool lido__is_block(const struct lido_block_pool *pool, const void
 
 static inline bool lido__fast_acquire(struct lido_block_pool *pool, void **block) {
     struct lido__store *store = lido__store_near(pool->acquire_near);
-    if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0) ||
-        __builtin_expect(!lido__magazine_pop(store, lido__gate_enter_unfenced(&store->gate), block),
-                         0))
+    if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0))
         return false;
-    lido__canary_clear(*block);
-    return true;
+    bool has_one = lido__magazine_pop(store, lido__gate_enter_unfenced(&store->gate), block);
+    lido__gate_leave(&store->gate);
+    if (__builtin_expect(has_one, 1))
+        lido__canary_clear(*block);
+    return has_one;
 }
 
 static inline bool lido__fast_release(struct lido_block_pool *pool, void *block) {

@@ -36,17 +36,23 @@ enum {
     LIDO__MAGAZINE_BYTES = 64 * 1024, /* of blocks in one magazine, at most ... */
     LIDO__MAGAZINE_BLOCKS = 64,       /* ... this many */
     LIDO__MAGAZINE_BLOCKS_MIN = 4,
+    LIDO__HOT_NEVER = 1, /* no block's address */
     LIDO__SLAB_LISTS = 8,
     LIDO__REFILL_MIN = 4,
     LIDO__GRANT = 1024,          /* acquisitions from one slow call to the next, at most */
     LIDO__LIMIT_FOR_STORES = 16, /* pools with a lower limit work without stores */
 };
 
-/* Free blocks, as a stack. Written by the owner of the store in its gate, and under the lock. */
+/* Free blocks, as a stack, and apart from it the one that came back last. Written by the owner of the
+ * store in its gate, and under the lock. Push and pop take effect by one store, of hot or of count;
+ * slow calls put what is hot on the stack, for which that has room for one more. */
 struct lido__magazine {
-    _Atomic(size_t) count; /* the one store by which push and pop take effect */
+    _Atomic(void *) hot;   /* NULL: none; LIDO__HOT_NEVER: none, and no room */
+    _Atomic(size_t) count; /* on the stack */
     size_t capacity;
-    _Atomic(size_t) low; /* the least that count has been since the owner's last slow call */
+    /* The least that has been here since the owner's last slow call: the stack's count, as pop takes
+     * from the stack only what is not hot. */
+    _Atomic(size_t) low;
     _Atomic(struct lido__magazine *) spare; /* in a store: the second one; in the depot: the next */
     _Atomic(void *) block[];
 };

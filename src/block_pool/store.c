@@ -10,6 +10,7 @@
  * and the limit is exact. One visit per store brings this about, not one per refused call. */
 #include "block_pool/canary.h"
 #include "block_pool/fast.h"
+#include "block_pool/magazine.h"
 #include "block_pool/pool.h"
 
 #include "base/fork.h"
@@ -25,12 +26,12 @@ enum {
     FULL_MIN = 2,    /* full magazines that the depot keeps at least */
 };
 
-struct lido__magazine lido__magazine_none;
+struct lido__magazine lido__magazine_none = {.hot = (void *)LIDO__HOT_NEVER};
 
 /* ---- Magazines, with the lock held ------------------------------------------------------- */
 
 static size_t magazine_bytes(const struct lido_block_pool *pool) {
-    size_t bytes = sizeof(struct lido__magazine) + pool->magazine_blocks * sizeof(void *);
+    size_t bytes = sizeof(struct lido__magazine) + (pool->magazine_blocks + 1) * sizeof(void *);
     return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
 }
 
@@ -43,26 +44,8 @@ static struct lido__magazine *make_magazine(const struct lido_block_pool *pool) 
     return magazine;
 }
 
-/* Written by the owner of the store in its gate, too, while others look. */
-static struct lido__magazine *spare_of(struct lido__magazine *magazine) {
-    return lido__load(&magazine->spare, acquire);
-}
-
-static void set_spare(struct lido__magazine *magazine, struct lido__magazine *spare) {
-    lido__store(&magazine->spare, spare, release);
-}
-
-static uint32_t count_of(struct lido__magazine *magazine) {
-    return magazine ? (uint32_t)lido__load(&magazine->count, acquire) : 0;
-}
-
-static void set_count(struct lido__magazine *magazine, uint32_t count) {
-    lido__store(&magazine->count, count, release);
-    lido__store(&magazine->low, count, relaxed);
-}
-
 static void push_empty(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    set_spare(magazine, pool->empty);
+    lido__magazine_set_spare(magazine, pool->empty);
     pool->empty = magazine;
     pool->empty_count++;
 }
@@ -70,28 +53,28 @@ static void push_empty(struct lido_block_pool *pool, struct lido__magazine *maga
 static struct lido__magazine *pop_empty(struct lido_block_pool *pool) {
     struct lido__magazine *magazine = pool->empty;
     if (magazine) {
-        pool->empty = spare_of(magazine);
+        pool->empty = lido__magazine_spare(magazine);
         pool->empty_count--;
-        set_spare(magazine, NULL);
+        lido__magazine_set_spare(magazine, NULL);
     }
     return magazine;
 }
 
 /* The full list may hold magazines that are not quite full; none is empty. */
 static void push_full(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    set_spare(magazine, pool->full);
+    lido__magazine_set_spare(magazine, pool->full);
     pool->full = magazine;
     pool->full_count++;
-    pool->depot_cached += count_of(magazine);
+    pool->depot_cached += lido__magazine_count(magazine);
 }
 
 static struct lido__magazine *pop_full(struct lido_block_pool *pool) {
     struct lido__magazine *magazine = pool->full;
     if (magazine) {
-        pool->full = spare_of(magazine);
+        pool->full = lido__magazine_spare(magazine);
         pool->full_count--;
-        pool->depot_cached -= count_of(magazine);
-        set_spare(magazine, NULL);
+        pool->depot_cached -= lido__magazine_count(magazine);
+        lido__magazine_set_spare(magazine, NULL);
     }
     return magazine;
 }
@@ -99,10 +82,11 @@ static struct lido__magazine *pop_full(struct lido_block_pool *pool) {
 /* Moves what is in a magazine that nobody else works on into the slabs. A block that is free there
  * already was released twice, and written to between so that its canary did not tell. */
 static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    for (uint32_t i = count_of(magazine); i-- > 0;)
+    lido__magazine_cool(magazine);
+    for (uint32_t i = lido__magazine_count(magazine); i-- > 0;)
         if (!lido__slab_put(pool, lido__load(&magazine->block[i], relaxed)))
             pool->doubles++;
-    set_count(magazine, 0);
+    lido__magazine_set_count(magazine, 0);
 }
 
 bool lido__depot_digest(struct lido_block_pool *pool) {
@@ -122,10 +106,12 @@ static uint32_t full_max(const struct lido_block_pool *pool) {
 }
 
 static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    set_spare(magazine, NULL);
-    if (count_of(magazine) > 0 && (pool->is_tight || pool->full_count >= full_max(pool)))
+    lido__magazine_cool(magazine);
+    lido__magazine_set_spare(magazine, NULL);
+    if (lido__magazine_count(magazine) > 0 &&
+        (pool->is_tight || pool->full_count >= full_max(pool)))
         digest(pool, magazine);
-    if (count_of(magazine) > 0)
+    if (lido__magazine_count(magazine) > 0)
         push_full(pool, magazine);
     else
         push_empty(pool, magazine);
@@ -156,7 +142,8 @@ static struct lido__magazine *loaded(struct lido__store *store) {
  * gate need one by now, they must not find the store. */
 static void load(struct lido__store *store, struct lido__magazine *next) {
     void *seen = lido__load(&store->gate.store, relaxed);
-    lido__store(&next->low, count_of(next), relaxed);
+    lido__magazine_cool(next);
+    lido__store(&next->low, lido__magazine_count(next), relaxed);
     (void)lido__gate_swap(&store->gate, seen, next);
     show_or_hide(store);
 }
@@ -164,7 +151,7 @@ static void load(struct lido__store *store, struct lido__magazine *next) {
 /* Gives the two magazines of a store up: to the depot, and from it to the slabs. */
 static void give_up(struct lido_block_pool *pool, struct lido__magazine *magazine) {
     /* No more than two: a thread that vanished in exchange() left a circle. */
-    struct lido__magazine *spare = spare_of(magazine);
+    struct lido__magazine *spare = lido__magazine_spare(magazine);
     give_to_depot(pool, magazine);
     if (spare)
         give_to_depot(pool, spare);
@@ -172,7 +159,9 @@ static void give_up(struct lido_block_pool *pool, struct lido__magazine *magazin
 
 static uint32_t cached_in(struct lido__store *store) {
     struct lido__magazine *magazine = loaded(store);
-    return magazine ? count_of(magazine) + count_of(spare_of(magazine)) : 0;
+    return magazine ? lido__magazine_count(magazine) +
+                          lido__magazine_count(lido__magazine_spare(magazine))
+                    : 0;
 }
 
 uint64_t lido__store_cached(const struct lido_block_pool *pool) {
@@ -200,8 +189,9 @@ void lido__store_note_peak(struct lido_block_pool *pool) {
     uint64_t low = 0;
     for (struct lido__store *store = pool->stores; store; store = store->next) {
         struct lido__magazine *magazine = loaded(store);
-        size_t now =
-            magazine ? lido__load(&magazine->low, relaxed) + count_of(spare_of(magazine)) : 0;
+        size_t now = magazine ? lido__load(&magazine->low, relaxed) +
+                                    lido__magazine_count(lido__magazine_spare(magazine))
+                              : 0;
         size_t before = lido__load(&store->low, relaxed);
         low += now < before ? now : before;
     }
@@ -211,19 +201,22 @@ void lido__store_note_peak(struct lido_block_pool *pool) {
 }
 
 static bool magazine_has(struct lido__magazine *magazine, const void *block) {
-    for (uint32_t i = count_of(magazine); i-- > 0;)
-        if (lido__load(&magazine->block[i], relaxed) == block)
+    for (uint32_t i = lido__magazine_count(magazine); i-- > 0;)
+        if (lido__magazine_block(magazine, i) == block)
             return true;
-    return false;
+    /* Once more: what its owner pushed since we counted took the place of what is hot. */
+    return magazine && lido__magazine_hot(magazine) == block;
 }
 
 bool lido__store_has(const struct lido_block_pool *pool, const void *block) {
-    for (struct lido__magazine *magazine = pool->full; magazine; magazine = spare_of(magazine))
+    for (struct lido__magazine *magazine = pool->full; magazine;
+         magazine = lido__magazine_spare(magazine))
         if (magazine_has(magazine, block))
             return true;
     for (struct lido__store *store = pool->stores; store; store = store->next) {
         struct lido__magazine *magazine = loaded(store);
-        if (magazine && (magazine_has(magazine, block) || magazine_has(spare_of(magazine), block)))
+        if (magazine &&
+            (magazine_has(magazine, block) || magazine_has(lido__magazine_spare(magazine), block)))
             return true;
     }
     return false;
@@ -234,9 +227,8 @@ bool lido__store_has(const struct lido_block_pool *pool, const void *block) {
 static uint64_t count_with_slabs(const struct lido_block_pool *pool,
                                  struct lido__magazine *magazine, bool off) {
     uint64_t pinned = 0;
-    for (uint32_t k = count_of(magazine), i = 0; k-- > 0;) {
-        void *block = lido__load(&magazine->block[k], relaxed);
-        struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    for (uint32_t k = lido__magazine_count(magazine), i = 0; k-- > 0;) {
+        struct lido__slab *slab = lido__slab_find(pool, lido__magazine_block(magazine, k), &i);
         if (slab && off)
             slab->cached_count = 0;
         else if (slab && ++slab->cached_count + slab->free_count == slab->carved)
@@ -247,20 +239,20 @@ static uint64_t count_with_slabs(const struct lido_block_pool *pool,
 
 static uint64_t count_all_with_slabs(const struct lido_block_pool *pool, bool off) {
     uint64_t pinned = 0;
-    for (struct lido__magazine *magazine = pool->full; magazine; magazine = spare_of(magazine))
+    for (struct lido__magazine *magazine = pool->full; magazine;
+         magazine = lido__magazine_spare(magazine))
         pinned += count_with_slabs(pool, magazine, off);
     for (struct lido__store *store = pool->stores; store; store = store->next) {
         struct lido__magazine *magazine = loaded(store);
         pinned += count_with_slabs(pool, magazine, off);
-        pinned += magazine ? count_with_slabs(pool, spare_of(magazine), off) : 0;
+        pinned += magazine ? count_with_slabs(pool, lido__magazine_spare(magazine), off) : 0;
     }
     return pinned;
 }
 
 uint64_t lido__store_pinned(const struct lido_block_pool *pool) {
-    uint64_t pinned = count_all_with_slabs(pool, false);
     (void)count_all_with_slabs(pool, true);
-    return pinned;
+    return count_all_with_slabs(pool, false);
 }
 
 /* ---- Life of a store --------------------------------------------------------------------- */
@@ -395,7 +387,7 @@ lido_status lido__store_prepare(void) {
 
 static void free_list(struct lido__magazine *magazine) {
     while (magazine) {
-        struct lido__magazine *next = spare_of(magazine);
+        struct lido__magazine *next = lido__magazine_spare(magazine);
         lido__sys.free(magazine);
         magazine = next;
     }
@@ -438,8 +430,8 @@ void lido__store_flush_own(struct lido_block_pool *pool) {
         return;
     lido__store_note_peak(pool);
     digest(pool, magazine);
-    if (spare_of(magazine))
-        digest(pool, spare_of(magazine));
+    if (lido__magazine_spare(magazine))
+        digest(pool, lido__magazine_spare(magazine));
 }
 
 uint64_t lido__store_drain_others(struct lido_block_pool *pool) {
@@ -529,33 +521,36 @@ static void refill(struct lido_block_pool *pool, struct lido__magazine *magazine
     uint32_t count = lido__slab_take(pool, refill_count(pool), blocks);
     for (uint32_t i = 0; i < count; i++)
         lido__store(&magazine->block[i], blocks[count - 1 - i], relaxed);
-    set_count(magazine, count);
+    lido__magazine_set_count(magazine, count);
 }
 
 /* The loaded magazine of the store, with blocks in it if they can be had without another slab;
  * NULL: the store has none. */
 static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__store *store) {
     struct lido__magazine *magazine = loaded(store);
+    if (magazine)
+        lido__magazine_cool(magazine);
     lido__store(&store->low, SIZE_MAX, relaxed);
     if (!magazine) {
         magazine = pop_empty(pool);
         if (magazine)
             load(store, magazine);
     }
-    if (!magazine || count_of(magazine) > 0)
+    if (!magazine || lido__magazine_count(magazine) > 0)
         return magazine;
-    struct lido__magazine *spare = spare_of(magazine);
-    if (count_of(spare) == 0 && pool->full && count_of(pool->full) <= allowed(pool)) {
+    struct lido__magazine *spare = lido__magazine_spare(magazine);
+    if (lido__magazine_count(spare) == 0 && pool->full &&
+        lido__magazine_count(pool->full) <= allowed(pool)) {
         if (spare)
             push_empty(pool, spare);
         spare = pop_full(pool);
     }
-    if (count_of(spare) == 0) {
+    if (lido__magazine_count(spare) == 0) {
         refill(pool, magazine);
         return magazine;
     }
-    set_spare(magazine, NULL);
-    set_spare(spare, magazine);
+    lido__magazine_set_spare(magazine, NULL);
+    lido__magazine_set_spare(spare, magazine);
     load(store, spare);
     return spare;
 }
@@ -567,10 +562,10 @@ static uint64_t take_directly(struct lido_block_pool *pool, uint64_t count, void
         count = room;
     while (taken < count && pool->full) {
         struct lido__magazine *magazine = pop_full(pool);
-        uint32_t left = count_of(magazine);
+        uint32_t left = lido__magazine_count(magazine);
         while (taken < count && left > 0)
             blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
-        set_count(magazine, left);
+        lido__magazine_set_count(magazine, left);
         give_to_depot(pool, magazine);
     }
     if (taken < count) {
@@ -595,12 +590,12 @@ static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, u
     lido__store_note_peak(pool);
     if (store && !pool->is_tight)
         magazine = supply(pool, store);
-    uint32_t left = count_of(magazine);
+    uint32_t left = lido__magazine_count(magazine);
     while (taken < count && left > 0)
         blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
     if (taken == 0)
         return take_directly(pool, count, blocks);
-    set_count(magazine, left);
+    lido__magazine_set_count(magazine, left);
     grant(store, taken);
     return taken;
 }
@@ -637,7 +632,7 @@ static void stock_up(struct lido_block_pool *pool) {
 
 static bool has_spare(struct lido__store *store) {
     struct lido__magazine *magazine = loaded(store);
-    return magazine && spare_of(magazine);
+    return magazine && lido__magazine_spare(magazine);
 }
 
 /* An acquiring thread brings a second magazine, for itself or for whoever releases. */
@@ -656,20 +651,19 @@ static bool bring_magazine(struct lido_block_pool *pool) {
  * has, without the lock; so a thread at the edge of a magazine comes here and no further. */
 static void exchange(struct lido__store *store, bool for_block) {
     struct lido__magazine *magazine = lido__gate_enter(&store->gate);
-    struct lido__magazine *spare = spare_of(magazine);
-    size_t count = lido__load(&magazine->count, relaxed);
-    size_t other = spare ? lido__load(&spare->count, relaxed) : 0;
+    struct lido__magazine *spare = lido__magazine_spare(magazine);
+    size_t count = lido__magazine_count(magazine), other = lido__magazine_count(spare);
     bool is_better = for_block ? count == 0 && other > 0
-                               : count == magazine->capacity && other < magazine->capacity;
+                               : count > magazine->capacity && other < magazine->capacity;
     if (spare && is_better) {
-        size_t low = lido__load(&magazine->low, relaxed) + lido__load(&spare->count, relaxed);
+        size_t low = lido__load(&magazine->low, relaxed) + other;
         if (low < lido__load(&store->low, relaxed))
             lido__store(&store->low, low, relaxed);
         lido__store(&spare->low, lido__load(&spare->count, relaxed), relaxed);
         /* Who looks meanwhile finds both, whichever is loaded. */
-        set_spare(spare, magazine);
+        lido__magazine_set_spare(spare, magazine);
         bool is_exchanged = lido__gate_swap(&store->gate, magazine, spare);
-        set_spare(is_exchanged ? magazine : spare, NULL);
+        lido__magazine_set_spare(is_exchanged ? magazine : spare, NULL);
     }
     lido__gate_leave(&store->gate);
 }
@@ -680,7 +674,8 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
     uint64_t taken = 0;
     bool has_drained = false;
     *why = LIDO_OK;
-    if (store)
+    /* Who exchanges takes one, too: a loaded magazine with nothing hot has room on its stack. */
+    if (store && count > 0)
         exchange(store, true);
     for (void *block; store && taken < count && (block = lido__store_pop(store)) != NULL;)
         blocks[taken++] = block;
@@ -724,29 +719,33 @@ bool lido__store_prefill(struct lido_block_pool *pool) {
 /* The loaded magazine of the store with room in it, or NULL. */
 static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lido__store *store) {
     struct lido__magazine *magazine = loaded(store);
+    if (magazine)
+        lido__magazine_cool(magazine);
     lido__store(&store->low, SIZE_MAX, relaxed);
     if (!magazine) {
         magazine = pop_empty(pool);
         if (magazine)
             load(store, magazine);
     }
-    if (!magazine || count_of(magazine) < magazine->capacity)
+    if (!magazine || lido__magazine_count(magazine) < magazine->capacity)
         return magazine;
-    struct lido__magazine *spare = spare_of(magazine);
+    struct lido__magazine *spare = lido__magazine_spare(magazine);
+    if (spare)
+        lido__magazine_cool(spare);
     if (!spare)
         spare = pop_empty(pool);
-    else if (count_of(spare) == spare->capacity && pool->full_count < full_max(pool) &&
+    else if (lido__magazine_count(spare) >= spare->capacity && pool->full_count < full_max(pool) &&
              pool->empty) {
         push_full(pool, spare);
         spare = pop_empty(pool);
-    } else if (count_of(spare) == spare->capacity)
+    } else if (lido__magazine_count(spare) >= spare->capacity)
         digest(pool, spare);
     if (!spare) {
         digest(pool, magazine);
         return magazine;
     }
-    set_spare(magazine, NULL);
-    set_spare(spare, magazine);
+    lido__magazine_set_spare(magazine, NULL);
+    lido__magazine_set_spare(spare, magazine);
     load(store, spare);
     return spare;
 }
@@ -763,7 +762,7 @@ static bool put_locked(struct lido_block_pool *pool, struct lido__store *store, 
         loosen(pool);
         return is_put;
     }
-    uint32_t count = count_of(magazine);
+    uint32_t count = lido__magazine_count(magazine);
     lido__store(&magazine->block[count], block, relaxed);
     lido__store(&magazine->low, count, relaxed);
     lido__store(&magazine->count, count + UINT32_C(1), release);

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT
+ * A magazine under the lock: what slow calls, visitors and readers do with it. The owner's part,
+ * without the lock, is in fast.h. */
+#ifndef LIDO_SRC_BLOCK_POOL_MAGAZINE_H
+#define LIDO_SRC_BLOCK_POOL_MAGAZINE_H
+
+#include "block_pool/pool.h"
+
+/* Written by the owner of the store in its gate, too, while others look. */
+static inline struct lido__magazine *lido__magazine_spare(struct lido__magazine *magazine) {
+    return lido__load(&magazine->spare, acquire);
+}
+
+static inline void lido__magazine_set_spare(struct lido__magazine *magazine,
+                                            struct lido__magazine *spare) {
+    lido__store(&magazine->spare, spare, release);
+}
+
+static inline void *lido__magazine_hot(struct lido__magazine *magazine) {
+    return lido__load(&magazine->hot, acquire);
+}
+
+static inline uint32_t lido__magazine_count(struct lido__magazine *magazine) {
+    return magazine ? (uint32_t)lido__load(&magazine->count, acquire) +
+                          (lido__magazine_hot(magazine) != NULL)
+                    : 0;
+}
+
+/* The i-th of lido__magazine_count, for whoever only looks: NULL when the owner has taken it meanwhile. */
+static inline void *lido__magazine_block(struct lido__magazine *magazine, uint32_t i) {
+    uint32_t count = (uint32_t)lido__load(&magazine->count, acquire);
+    return i < count ? lido__load(&magazine->block[i], relaxed) : lido__magazine_hot(magazine);
+}
+
+/* For whoever alone works on a magazine: what is hot goes on the stack. */
+static inline void lido__magazine_cool(struct lido__magazine *magazine) {
+    void *hot = lido__magazine_hot(magazine);
+    if (hot) {
+        size_t count = lido__load(&magazine->count, relaxed);
+        lido__store(&magazine->hot, NULL, relaxed);
+        lido__store(&magazine->block[count], hot, relaxed);
+        lido__store(&magazine->count, count + 1, release);
+    }
+}
+
+static inline void lido__magazine_set_count(struct lido__magazine *magazine, uint32_t count) {
+    lido__store(&magazine->count, count, release);
+    lido__store(&magazine->low, count, relaxed);
+}
+
+#endif
