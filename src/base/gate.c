@@ -19,15 +19,21 @@ __attribute__((noinline)) void lido__gate_full_fence(void) {
 }
 
 /* Relaxed: two threads may both ask, and get the same answer. */
+static void remember(uint32_t known) {
+    lido__store(&mode, known, relaxed);
+}
+
 static bool must_fence(void) {
-    if (lido__load(&mode, relaxed) == UNKNOWN) {
+    uint32_t known = lido__load(&mode, relaxed);
+    if (known == UNKNOWN) {
 #ifdef LIDO_GATE_FENCED
-        lido__store(&mode, FENCED, relaxed);
+        known = FENCED;
 #else
-        lido__store(&mode, lido__sys.barrier_register() == 0 ? BARRIER : FENCED, relaxed);
+        known = lido__sys.barrier_register() == 0 ? BARRIER : FENCED;
 #endif
+        remember(known);
     }
-    return lido__load(&mode, relaxed) == FENCED;
+    return known == FENCED;
 }
 
 bool lido__gate_can_reach(void) {
@@ -67,7 +73,7 @@ bool lido__gate_barrier(void) {
         return true;
     if (lido__sys.barrier_register() == 0 && lido__sys.barrier() == 0)
         return true;
-    lido__store(&mode, FENCED, relaxed);
+    remember(FENCED);
     return false;
 }
 
