@@ -82,6 +82,17 @@ const struct entry validate_entries[] = {
     {"A10-simulation", "A10", "examples/simulation: 50 buffers of 1,000 doubles, 10,000 steps",
      "the same result with and without the pool, 10 of 10 health checks good",
      "stops the one without the pool at step 9,000", false, validate_simulation},
+    {"C4-world", "C4 C13", "arena, 700 ticks: five stores play one game",
+     "5 of 5 equal in every tick; 5 of 5 add up", "gives the dense pools another seed", false,
+     validate_arena_world},
+    {"C4-reuse", "C4", "arena on dense pools: creations avoided, re-use, memory, faults once warm",
+     "0.70, 0.90 or more, below 500 MB, 0", "ends after 12 ticks", false, validate_arena_reuse},
+    {"C4-ticks", "C4", "arena: median tick / dense array's, slowest of 1,000 / malloc's",
+     "at most 1.15 and 1.00", "plays on malloc in the place of dense pools", true,
+     validate_arena_ticks},
+    {"C4-handles", "C4", "50 stale handles and a foreign one; 50 objects found after moving",
+     "51 refused by name, 50 found", "leaves the first releases out", false,
+     validate_dense_handles},
     {.id = NULL},
 };
 

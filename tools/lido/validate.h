@@ -71,6 +71,12 @@ void validate_matrix(struct row *row);
 void validate_particles(struct row *row);
 void validate_simulation(struct row *row);
 
+/* Dense pools, and the arena on them. */
+void validate_arena_world(struct row *row);
+void validate_arena_reuse(struct row *row);
+void validate_arena_ticks(struct row *row);
+void validate_dense_handles(struct row *row);
+
 /* ---- For the rows ------------------------------------------------------------------------- */
 
 /* Ends a row: what was measured, and whether it meets the target. */
