@@ -101,7 +101,7 @@ static bool move_to(struct lido_dense_pool *pool, uint64_t capacity) {
         memcpy(pool->objects, old.objects, (size_t)old.live * old.object_bytes);
         memcpy(pool->slots, old.slots, (size_t)old.capacity * sizeof *old.slots);
         memcpy(pool->slot_at, old.slot_at, (size_t)old.capacity * sizeof *old.slot_at);
-        if (old.ages)
+        if (old.ages && pool->ages) /* both or neither */
             memcpy(pool->ages, old.ages, (size_t)old.capacity * sizeof *old.ages);
         lido__sys.unmap(old.objects, old.mapped_bytes);
     }

@@ -38,11 +38,13 @@ static void end_place(struct places *places, uint64_t place) {
 static bool resize(struct places *places, enum arena_kind kind, uint64_t capacity) {
     capacity = (capacity + 63) / 64 * 64;
     char *entities = realloc(places->entities, (size_t)capacity * arena_bytes(kind));
-    places->entities = entities != NULL ? entities : places->entities;
-    uint64_t *taken = realloc(places->taken, (size_t)capacity / 8);
-    places->taken = taken != NULL ? taken : places->taken;
-    if (entities == NULL || taken == NULL)
+    if (entities == NULL)
         return false;
+    places->entities = entities;
+    uint64_t *taken = realloc(places->taken, (size_t)capacity / 8);
+    if (taken == NULL)
+        return false;
+    places->taken = taken;
     memset(taken + places->capacity / 64, 0, (size_t)(capacity - places->capacity) / 8);
     places->capacity = capacity;
     return true;

@@ -135,8 +135,11 @@ static void close_lists(void *self) {
     struct lists *lists = self;
     for (int k = 0; k < ARENA_KIND_COUNT; k++) {
         struct list *list = &lists->of[k];
-        while (!lists->free_list && list->first != NULL)
-            end_node(lists, list, list->first);
+        for (struct node *node = lists->free_list ? NULL : list->first, *next; node != NULL;
+             node = next) {
+            next = node->next;
+            free(node);
+        }
         while (list->chunks != NULL) {
             struct chunk *next = list->chunks->next;
             free(list->chunks);
