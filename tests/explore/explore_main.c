@@ -17,15 +17,20 @@
 extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
 extern const struct explore_kernel explore_lock_kernels[];
+extern const struct explore_kernel explore_ring_kernels[];
 extern const struct explore_kernel explore_block_pool_kernels[];
 extern const struct explore_kernel explore_object_pool_kernels[];
 
-/* The first three prove the gate and the words of locks; mutants of their operations are tried on
- * them. */
-enum { PROVING = 3 };
-static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels,     explore_gate_kernels,        explore_lock_kernels,
-    explore_block_pool_kernels, explore_object_pool_kernels, NULL};
+/* The first four prove the gate, the words of locks and the ring; mutants of their operations are
+ * tried on them. */
+enum { PROVING = 4 };
+static const struct explore_kernel *const families[] = {explore_litmus_kernels,
+                                                        explore_gate_kernels,
+                                                        explore_lock_kernels,
+                                                        explore_ring_kernels,
+                                                        explore_block_pool_kernels,
+                                                        explore_object_pool_kernels,
+                                                        NULL};
 
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
@@ -211,7 +216,8 @@ static bool is_proved(const struct explore_site *site) {
             proving <<= 1;
     return (explore_kernels_at(site) & (proving - 1)) != 0 &&
            (strstr(site->file, "src/base/gate.") || strstr(site->file, "src/base/word.") ||
-            strstr(site->file, "src/lock/rwword.") || site->kind == EXPLORE_MEMBARRIER);
+            strstr(site->file, "src/lock/rwword.") || strstr(site->file, "src/ring/fast.") ||
+            strstr(site->file, "src/ring/bell.") || site->kind == EXPLORE_MEMBARRIER);
 }
 
 /* Each place once. */
