@@ -4,9 +4,9 @@
  *      pair              one thread: an item in, an item out
  *      bulk              one thread: 32 items in, 32 items out; an operation is one item in and out
  *      pass P C          P producers, C consumers, as many of both; wall time / items
- *      wait P C N        the same threads, twice as many as CPUs: how long an item takes from insert to
- *                        remove, ns, the percentile N / 1000 of all items. Each producer inserts an item
- *                        every 20 us, so that this is delay, and not the length of a full queue
+ *      tail P C N        the same threads, more than CPUs: the percentile N / 1000 of many windows of
+ *                        500 items a producer, wall time / items. One thread that is preempted at a bad
+ *                        place, and all who spin for it, make a bad window
  *      pair1, bulk1, pass1   the same, by the peer's form for one producer and one consumer
  *
  * Who finds the ring full or empty tries again, and gives the CPU away every 64 tries, in all
@@ -20,7 +20,6 @@
 
 #include <pthread.h>
 #include <sched.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,69 +85,59 @@ static void run_pass(void *context, unsigned thread, uint64_t count) {
             worker_keep(ring_get());
 }
 
-/* ---- Delay ------------------------------------------------------------------------------- */
+/* ---- The tail ------------------------------------------------------------------------------ */
 
-enum { DELAY_ITEMS = 2000, DELAY_PACE_NS = 20000 };
+enum { TAIL_ITEMS = 500, TAIL_WINDOWS = 1000 };
+static const uint64_t tail_end_ns = UINT64_C(2000000000); /* fewer windows then */
 
-struct stamp {
-    uint64_t inserted_ns, delay_ns;
-};
+static struct {
+    pthread_barrier_t barrier;
+    bool goes_on;
+    unsigned count;
+    double cost_ns[TAIL_WINDOWS];
+} windows;
 
-static struct stamp *stamps;
-static atomic_uint_fast64_t received;
-
-static void *produce(void *argument) {
-    struct stamp *own = argument;
-    uint64_t next_ns = worker_now_ns();
-    for (unsigned i = 0; i < DELAY_ITEMS; i++) {
-        while (worker_now_ns() < next_ns)
-            worker_pause();
-        own[i].inserted_ns = worker_now_ns();
-        ring_put(&own[i]);
-        next_ns += DELAY_PACE_NS;
+/* Thread 0 keeps the time, between barriers that nobody passes without it. */
+static void *run_tail(void *argument) {
+    unsigned thread = *(unsigned *)argument;
+    uint64_t first_ns = worker_now_ns();
+    worker_pin(thread);
+    for (bool goes_on = true; goes_on;) {
+        pthread_barrier_wait(&windows.barrier);
+        uint64_t start_ns = worker_now_ns();
+        run_pass(NULL, thread, TAIL_ITEMS / 2);
+        pthread_barrier_wait(&windows.barrier);
+        if (thread == 0) {
+            uint64_t now_ns = worker_now_ns();
+            windows.cost_ns[windows.count++] =
+                (double)(now_ns - start_ns) / (TAIL_ITEMS * producer_count);
+            windows.goes_on = windows.count < TAIL_WINDOWS && now_ns - first_ns < tail_end_ns;
+        }
+        pthread_barrier_wait(&windows.barrier);
+        goes_on = windows.goes_on;
     }
     return NULL;
 }
 
-static void *consume(void *unused) {
-    uint64_t all = (uint64_t)producer_count * DELAY_ITEMS;
-    void *item;
-    for (unsigned tries = 0; atomic_load(&received) < all;) {
-        if (!peer_get(&item)) {
-            ring_patience(&tries);
-            continue;
-        }
-        struct stamp *stamp = item;
-        stamp->delay_ns = worker_now_ns() - stamp->inserted_ns;
-        atomic_fetch_add(&received, 1);
-    }
-    return unused;
-}
-
-static int by_delay(const void *a, const void *b) {
-    uint64_t x = ((const struct stamp *)a)->delay_ns, y = ((const struct stamp *)b)->delay_ns;
+static int by_cost(const void *a, const void *b) {
+    double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
 }
 
-/* One number a run: the percentile over all items, in per mille. */
-static int measure_delay(unsigned per_mille) {
+/* One number a run. */
+static int measure_tail(unsigned per_mille) {
     pthread_t threads[WORKER_THREADS_MAX];
-    unsigned count = 0;
-    size_t all = (size_t)producer_count * DELAY_ITEMS;
-    stamps = calloc(all, sizeof *stamps);
-    if (!stamps)
-        worker_fail("no memory");
-    for (unsigned i = 0; i < consumer_count; i++)
-        if (pthread_create(&threads[count++], NULL, consume, NULL) != 0)
+    unsigned numbers[WORKER_THREADS_MAX], count = producer_count + consumer_count;
+    pthread_barrier_init(&windows.barrier, NULL, count);
+    for (unsigned i = 0; i < count; i++) {
+        numbers[i] = i;
+        if (pthread_create(&threads[i], NULL, run_tail, &numbers[i]) != 0)
             worker_fail("a thread could not be started");
-    for (unsigned i = 0; i < producer_count; i++)
-        if (pthread_create(&threads[count++], NULL, produce, stamps + (size_t)i * DELAY_ITEMS) != 0)
-            worker_fail("a thread could not be started");
+    }
     while (count > 0)
         pthread_join(threads[--count], NULL);
-    qsort(stamps, all, sizeof *stamps, by_delay);
-    printf("%llu\n", (unsigned long long)stamps[all * per_mille / 1000].delay_ns);
-    free(stamps);
+    qsort(windows.cost_ns, windows.count, sizeof windows.cost_ns[0], by_cost);
+    printf("%.1f\n", windows.cost_ns[(size_t)windows.count * per_mille / 1000]);
     return 0;
 }
 
@@ -171,8 +160,8 @@ int main(int argc, char **argv) {
     if (producer_count + consumer_count > WORKER_THREADS_MAX || producer_count != consumer_count)
         worker_fail("as many producers as consumers, together at most %d", WORKER_THREADS_MAX);
     peer_open(RING_SLOTS, pattern[strlen(pattern) - 1] == '1');
-    if (is_pattern(pattern, "wait"))
-        return measure_delay((unsigned)arguments.values[2]);
+    if (is_pattern(pattern, "tail"))
+        return measure_tail((unsigned)arguments.values[2]);
     if (is_pattern(pattern, "pair"))
         load.run = run_pair;
     else if (is_pattern(pattern, "bulk"))
@@ -182,7 +171,7 @@ int main(int argc, char **argv) {
         load.thread_count = producer_count + consumer_count;
         load.wall_of_all = true;
     } else
-        worker_fail("usage: pair | bulk | pass P C | wait P C PER_MILLE");
+        worker_fail("usage: pair | bulk | pass P C | tail P C PER_MILLE");
     return worker_measure(&arguments, &load);
 }
 

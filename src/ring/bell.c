@@ -76,13 +76,14 @@ static void count_quiet(struct lido__bell *bell) {
 }
 
 static void tell(struct lido__bell *bell, uint32_t count) {
+    _Atomic(uint64_t) *told_in = &bell->crowd;
     lido__lock(&bell->lock);
-    uint64_t crowd = lido__load(&bell->crowd, relaxed);
+    uint64_t crowd = lido__load(told_in, relaxed);
     uint64_t untold = sleepers_of(crowd) - told_of(crowd);
     uint32_t told = untold < count ? (uint32_t)untold : count;
     if (told) {
         uint32_t word = lido__load(&bell->word, relaxed);
-        lido__store(&bell->crowd, pack(sleepers_of(crowd), told_of(crowd) + told), relaxed);
+        lido__store(told_in, pack(sleepers_of(crowd), told_of(crowd) + told), relaxed);
         lido__store(&bell->word, word + 1, relaxed);
     }
     lido__unlock(&bell->lock);
@@ -119,9 +120,10 @@ static void raise_watch(struct lido__bell *bell) {
 
 /* With the lock. Returns whether a barrier is due: it is not when another one's has been passed. */
 static bool must_raise(struct lido__bell *bell) {
-    uint32_t watched = lido__load(bell->is_watched, relaxed);
+    _Atomic(uint32_t) *to_raise = bell->is_watched;
+    uint32_t watched = lido__load(to_raise, relaxed);
     if (watched == LIDO__BELL_OFF)
-        lido__store(bell->is_watched, LIDO__BELL_RAISING, relaxed);
+        lido__store(to_raise, LIDO__BELL_RAISING, relaxed);
     bell->raisers += watched != LIDO__BELL_ON;
     return watched != LIDO__BELL_ON;
 }

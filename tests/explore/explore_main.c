@@ -32,6 +32,9 @@ static const struct explore_kernel *const families[] = {explore_litmus_kernels,
                                                         explore_object_pool_kernels,
                                                         NULL};
 
+#define under_lock "it stands under the lock, whose end is a release"
+#define cost_alone                                                                                 \
+    "without it threads are woken, or fence, more often than they need to, and no less"
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
     const char *file, *object;
@@ -52,6 +55,15 @@ static const struct {
      "carries the barrier of one sleeper to the next, so that the drops before it precede the next "
      "one's mark; here all stores to an object come in the order of execution anyway"},
     {"src/base/word.c", "&street->state", EXPLORE_ADD, WEAKEN, memory_order_relaxed, "its partner"},
+    {"src/ring/bell.c", "&bell->crowd", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "told_in", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "&bell->word", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "to_raise", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "bell->is_watched", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "bell->is_watched", EXPLORE_STORE, SKIP, 0, cost_alone},
+    {"src/ring/bell.c", "told_in", EXPLORE_STORE, SKIP, 0, cost_alone},
+    {"src/ring/bell.c", "&bell->quiet", EXPLORE_STORE, SKIP, 0, cost_alone},
+    {"src/ring/bell.c", "&bell->quiet", EXPLORE_STORE, DELAY, 0, cost_alone},
 };
 
 static bool deep;
