@@ -101,7 +101,6 @@ static struct {
 static void *run_tail(void *argument) {
     unsigned thread = *(unsigned *)argument;
     uint64_t first_ns = worker_now_ns();
-    worker_pin(thread);
     for (bool goes_on = true; goes_on;) {
         pthread_barrier_wait(&windows.barrier);
         uint64_t start_ns = worker_now_ns();
