@@ -441,6 +441,7 @@ enum check_kind {
     CHECK_KEY_CREATE,
     CHECK_KEY_SET,
     CHECK_AT_FORK,
+    CHECK_EVENT_CREATE,
     CHECK_KINDS
 };
 
@@ -511,6 +512,10 @@ static inline int check__key_set(pthread_key_t key, const void *value) {
 
 static inline int check__at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
     return check__must_fail(CHECK_AT_FORK) ? 12 : lido__sys_real.at_fork(prepare, parent, child);
+}
+
+static inline int check__event_create(int *descriptor) {
+    return check__must_fail(CHECK_EVENT_CREATE) ? 24 : lido__sys_real.event_create(descriptor);
 }
 
 /* Requests for memory so far: does a call that promised not to, ask for any? */
@@ -645,6 +650,7 @@ static inline struct lido__sys check__table(void) {
     table.key_create = check__key_create;
     table.key_set = check__key_set;
     table.at_fork = check__at_fork;
+    table.event_create = check__event_create;
     return table;
 }
 

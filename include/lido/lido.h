@@ -11,5 +11,6 @@
 #include <lido/object_pool.h>
 #include <lido/panel.h>
 #include <lido/registry.h>
+#include <lido/ring.h>
 
 #endif

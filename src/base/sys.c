@@ -8,6 +8,7 @@
 #include <linux/futex.h>
 #include <linux/membarrier.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -74,6 +75,24 @@ static void real_unpark(_Atomic uint32_t *word, int count) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+static int real_event_create(int *descriptor) {
+    *descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return *descriptor >= 0 ? 0 : errno;
+}
+
+static void real_event_set(int descriptor) {
+    (void)eventfd_write(descriptor, 1);
+}
+
+static void real_event_clear(int descriptor) {
+    eventfd_t count;
+    (void)eventfd_read(descriptor, &count);
+}
+
+static void real_event_close(int descriptor) {
+    (void)close(descriptor);
+}
+
 static int real_barrier_register(void) {
     int command = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : errno;
@@ -104,7 +123,9 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
         .alloc = real_alloc, .free = real_free, .map = real_map, .unmap = real_unmap,              \
         .protect = real_protect, .purge = real_purge, .now_ns = real_now_ns,                       \
         .coarse_ns = real_coarse_ns, .wall_ns = real_wall_ns, .park = real_park,                   \
-        .unpark = real_unpark, .barrier_register = real_barrier_register, .barrier = real_barrier, \
+        .unpark = real_unpark, .event_create = real_event_create, .event_set = real_event_set,     \
+        .event_clear = real_event_clear, .event_close = real_event_close,                          \
+        .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
         .thread_id = real_thread_id, .key_create = real_key_create, .key_set = real_key_set,       \
         .at_fork = real_at_fork                                                                    \
     }

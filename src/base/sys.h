@@ -34,6 +34,12 @@ struct lido__sys {
     bool (*park)(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
     void (*unpark)(_Atomic uint32_t *word, int count);
 
+    /* A descriptor that poll(2) calls readable between set and clear. create returns 0 or an errno. */
+    int (*event_create)(int *descriptor);
+    void (*event_set)(int descriptor);
+    void (*event_clear)(int descriptor);
+    void (*event_close)(int descriptor);
+
     /* membarrier(2): barrier makes every running thread of this process pass a full fence, once
      * barrier_register has been called. Both return 0 or an errno. */
     int (*barrier_register)(void);

@@ -117,5 +117,13 @@ class Settings(unittest.TestCase):
         self.assertEqual((done.returncode, done.stdout), (0, "object_limit = 7\n"))
 
 
+class Ring(unittest.TestCase):
+    def test_two_threads_find_the_primes_that_python_finds(self):
+        expected = sum(1 for n in range(2, 10001) if all(n % d for d in range(2, int(n**0.5) + 1)))
+        done = run("ring")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(done.stdout, f"{expected} primes\n10000 numbers passed through\n")
+
+
 if __name__ == "__main__":
     unittest.main()

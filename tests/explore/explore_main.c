@@ -17,16 +17,24 @@
 extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
 extern const struct explore_kernel explore_lock_kernels[];
+extern const struct explore_kernel explore_ring_kernels[];
 extern const struct explore_kernel explore_block_pool_kernels[];
 extern const struct explore_kernel explore_object_pool_kernels[];
 
-/* The first three prove the gate and the words of locks; mutants of their operations are tried on
- * them. */
-enum { PROVING = 3 };
-static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels,     explore_gate_kernels,        explore_lock_kernels,
-    explore_block_pool_kernels, explore_object_pool_kernels, NULL};
+/* The first four prove the gate, the words of locks and the ring; mutants of their operations are
+ * tried on them. */
+enum { PROVING = 4 };
+static const struct explore_kernel *const families[] = {explore_litmus_kernels,
+                                                        explore_gate_kernels,
+                                                        explore_lock_kernels,
+                                                        explore_ring_kernels,
+                                                        explore_block_pool_kernels,
+                                                        explore_object_pool_kernels,
+                                                        NULL};
 
+#define under_lock "it stands under the lock, whose end is a release"
+#define cost_alone                                                                                 \
+    "without it threads are woken, or fence, more often than they need to, and no less"
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
     const char *file, *object;
@@ -47,6 +55,15 @@ static const struct {
      "carries the barrier of one sleeper to the next, so that the drops before it precede the next "
      "one's mark; here all stores to an object come in the order of execution anyway"},
     {"src/base/word.c", "&street->state", EXPLORE_ADD, WEAKEN, memory_order_relaxed, "its partner"},
+    {"src/ring/bell.c", "&bell->crowd", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "told_in", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "&bell->word", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "to_raise", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "bell->is_watched", EXPLORE_STORE, DELAY, 0, under_lock},
+    {"src/ring/bell.c", "bell->is_watched", EXPLORE_STORE, SKIP, 0, cost_alone},
+    {"src/ring/bell.c", "told_in", EXPLORE_STORE, SKIP, 0, cost_alone},
+    {"src/ring/bell.c", "&bell->quiet", EXPLORE_STORE, SKIP, 0, cost_alone},
+    {"src/ring/bell.c", "&bell->quiet", EXPLORE_STORE, DELAY, 0, cost_alone},
 };
 
 static bool deep;
@@ -211,7 +228,8 @@ static bool is_proved(const struct explore_site *site) {
             proving <<= 1;
     return (explore_kernels_at(site) & (proving - 1)) != 0 &&
            (strstr(site->file, "src/base/gate.") || strstr(site->file, "src/base/word.") ||
-            strstr(site->file, "src/lock/rwword.") || site->kind == EXPLORE_MEMBARRIER);
+            strstr(site->file, "src/lock/rwword.") || strstr(site->file, "src/ring/fast.") ||
+            strstr(site->file, "src/ring/bell.") || site->kind == EXPLORE_MEMBARRIER);
 }
 
 /* Each place once. */

@@ -148,6 +148,19 @@ static void use_panel() {
     CHECK(lido_panel_remove(id) == LIDO_OK);
 }
 
+static void use_ring() {
+    lido_ring *ring = nullptr;
+    lido_ring_options options{};
+    options.struct_size = sizeof options;
+    options.capacity = 2;
+    CHECK(lido_ring_create(&options, &ring) == LIDO_OK);
+    CHECK(is_here(made_at(), __LINE__ - 1));
+    CHECK(lido_ring_destroy(ring) == LIDO_OK);
+    CHECK(lido_ring_create_at(&options, &ring, "app.py:9") == LIDO_OK);
+    CHECK(std::strcmp(made_at(), "app.py:9") == 0);
+    CHECK(lido_ring_destroy(ring) == LIDO_OK);
+}
+
 int main() {
     use_base();
     use_block_pool();
@@ -155,5 +168,6 @@ int main() {
     use_object_pool();
     use_budget();
     use_panel();
+    use_ring();
     return failures != 0;
 }
