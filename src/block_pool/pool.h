@@ -40,6 +40,7 @@ enum {
     LIDO__SLAB_LISTS = 8,
     LIDO__REFILL_MIN = 4,
     LIDO__GRANT = 1024,          /* acquisitions from one slow call to the next, at most */
+    LIDO__GRANT_TIDYING = 32,    /* ... while idle memory waits to go back */
     LIDO__LIMIT_FOR_STORES = 16, /* pools with a lower limit work without stores */
 };
 
@@ -122,6 +123,7 @@ struct lido_block_pool {
     uint32_t store_count, full_count, empty_count;
     bool is_tight;             /* near the limit: no store is given blocks or room */
     uint32_t tight_count;      /* how often that came; each time it ends later */
+    uint64_t depot_used_ns;    /* when a magazine last came or went */
     uint64_t drained_ns;       /* when the stores were last visited for want of blocks */
     uint64_t unreachable;      /* and how many blocks were not reached */
     struct lido__store *stock; /* for a thread that only releases, and may not allocate */

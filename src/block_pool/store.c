@@ -22,8 +22,9 @@
 enum {
     DRAIN_PATIENCE_NS = 200 * 1000, /* for all stores of one visit */
     DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
-    LINE_BYTES = 64, /* of the cache: what one thread writes shares none with another's */
-    FULL_MIN = 2,    /* full magazines that the depot keeps at least */
+    LINE_BYTES = 64,      /* of the cache: what one thread writes shares none with another's */
+    GATHER_MAGAZINES = 4, /* of the depot, by one slow call */
+    FULL_MIN = 2,         /* full magazines that the depot keeps at least */
 };
 
 struct lido__magazine lido__magazine_none = {.hot = (void *)LIDO__HOT_NEVER};
@@ -44,41 +45,6 @@ static struct lido__magazine *make_magazine(const struct lido_block_pool *pool) 
     return magazine;
 }
 
-static void push_empty(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    lido__magazine_set_spare(magazine, pool->empty);
-    pool->empty = magazine;
-    pool->empty_count++;
-}
-
-static struct lido__magazine *pop_empty(struct lido_block_pool *pool) {
-    struct lido__magazine *magazine = pool->empty;
-    if (magazine) {
-        pool->empty = lido__magazine_spare(magazine);
-        pool->empty_count--;
-        lido__magazine_set_spare(magazine, NULL);
-    }
-    return magazine;
-}
-
-/* The full list may hold magazines that are not quite full; none is empty. */
-static void push_full(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    lido__magazine_set_spare(magazine, pool->full);
-    pool->full = magazine;
-    pool->full_count++;
-    pool->depot_cached += lido__magazine_count(magazine);
-}
-
-static struct lido__magazine *pop_full(struct lido_block_pool *pool) {
-    struct lido__magazine *magazine = pool->full;
-    if (magazine) {
-        pool->full = lido__magazine_spare(magazine);
-        pool->full_count--;
-        pool->depot_cached -= lido__magazine_count(magazine);
-        lido__magazine_set_spare(magazine, NULL);
-    }
-    return magazine;
-}
-
 /* Moves what is in a magazine that nobody else works on into the slabs. A block that is free there
  * already was released twice, and written to between so that its canary did not tell. */
 static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine) {
@@ -90,11 +56,11 @@ static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine
 }
 
 bool lido__depot_digest(struct lido_block_pool *pool) {
-    struct lido__magazine *magazine = pop_full(pool);
+    struct lido__magazine *magazine = lido__depot_pop_full(pool);
     if (!magazine)
         return false;
     digest(pool, magazine);
-    push_empty(pool, magazine);
+    lido__depot_push_empty(pool, magazine);
     return true;
 }
 
@@ -112,9 +78,9 @@ static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *m
         (pool->is_tight || pool->full_count >= full_max(pool)))
         digest(pool, magazine);
     if (lido__magazine_count(magazine) > 0)
-        push_full(pool, magazine);
+        lido__depot_push_full(pool, magazine);
     else
-        push_empty(pool, magazine);
+        lido__depot_push_empty(pool, magazine);
 }
 
 /* ---- A store's magazines, with the lock held --------------------------------------------- */
@@ -485,12 +451,30 @@ static void loosen(struct lido_block_pool *pool) {
         pool->is_tight = false;
 }
 
+/* With the lock held: an empty slab, or the depot, has been of no use for idle_keep. */
+static bool is_overdue(const struct lido_block_pool *pool) {
+    const struct lido__slab *slab = pool->lists[LIDO__SLAB_LISTS].first;
+    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER ||
+        pool->slab_count <= pool->keep_slabs || (!slab && !pool->full))
+        return false;
+    uint64_t now_ns = lido__sys.coarse_ns();
+    return (slab && now_ns - slab->empty_since_ns >= pool->idle_keep_ns) ||
+           (pool->full && now_ns - pool->depot_used_ns >= pool->idle_keep_ns);
+}
+
 /* With the lock held. */
 static bool needs_tidying(const struct lido_block_pool *pool) {
-    const struct lido__slab *slab = pool->lists[LIDO__SLAB_LISTS].first;
-    bool is_idle = slab && !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER &&
-                   lido__sys.coarse_ns() - slab->empty_since_ns >= pool->idle_keep_ns;
-    return is_idle || pool->doubles || lido__has_spare_empties(pool);
+    return is_overdue(pool) || pool->doubles || lido__has_spare_empties(pool);
+}
+
+/* A step of coalescing: what lies at hand here goes to the slabs, so that it keeps none of them; what
+ * this thread needs comes back from the fullest. */
+static void gather(struct lido_block_pool *pool) {
+    if (!is_overdue(pool))
+        return;
+    lido__store_flush_own(pool);
+    for (int i = 0; i < GATHER_MAGAZINES && lido__depot_digest(pool); i++)
+        continue;
 }
 
 /* ---- Acquire ----------------------------------------------------------------------------- */
@@ -532,7 +516,7 @@ static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__
         lido__magazine_cool(magazine);
     lido__store(&store->low, SIZE_MAX, relaxed);
     if (!magazine) {
-        magazine = pop_empty(pool);
+        magazine = lido__depot_pop_empty(pool);
         if (magazine)
             load(store, magazine);
     }
@@ -542,8 +526,9 @@ static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__
     if (lido__magazine_count(spare) == 0 && pool->full &&
         lido__magazine_count(pool->full) <= allowed(pool)) {
         if (spare)
-            push_empty(pool, spare);
-        spare = pop_full(pool);
+            lido__depot_push_empty(pool, spare);
+        spare = lido__depot_pop_full(pool);
+        pool->depot_used_ns = lido__sys.coarse_ns();
     }
     if (lido__magazine_count(spare) == 0) {
         refill(pool, magazine);
@@ -561,7 +546,7 @@ static uint64_t take_directly(struct lido_block_pool *pool, uint64_t count, void
     if (count > room)
         count = room;
     while (taken < count && pool->full) {
-        struct lido__magazine *magazine = pop_full(pool);
+        struct lido__magazine *magazine = lido__depot_pop_full(pool);
         uint32_t left = lido__magazine_count(magazine);
         while (taken < count && left > 0)
             blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
@@ -577,9 +562,10 @@ static uint64_t take_directly(struct lido_block_pool *pool, uint64_t count, void
 }
 
 /* The owner, under the lock: `taken` more were acquired, and some may be without coming here. */
-static void grant(struct lido__store *store, uint64_t taken) {
-    store->granted = (int64_t)(acquired_by(store) + taken + LIDO__GRANT);
-    lido__store(&store->left, LIDO__GRANT, relaxed);
+static void grant(struct lido_block_pool *pool, struct lido__store *store, uint64_t taken) {
+    int64_t more = is_overdue(pool) ? LIDO__GRANT_TIDYING : LIDO__GRANT;
+    store->granted = (int64_t)(acquired_by(store) + taken) + more;
+    lido__store(&store->left, more, relaxed);
 }
 
 /* Up to count blocks that can be had without another slab; 0: none. */
@@ -588,6 +574,7 @@ static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, u
     struct lido__magazine *magazine = NULL;
     uint64_t taken = 0;
     lido__store_note_peak(pool);
+    gather(pool);
     if (store && !pool->is_tight)
         magazine = supply(pool, store);
     uint32_t left = lido__magazine_count(magazine);
@@ -596,7 +583,7 @@ static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, u
     if (taken == 0)
         return take_directly(pool, count, blocks);
     lido__magazine_set_count(magazine, left);
-    grant(store, taken);
+    grant(pool, store, taken);
     return taken;
 }
 
@@ -642,7 +629,7 @@ static bool bring_magazine(struct lido_block_pool *pool) {
         return false;
     lido__lock(&pool->lock);
     pool->magazine_count++;
-    push_empty(pool, magazine);
+    lido__depot_push_empty(pool, magazine);
     lido__unlock(&pool->lock);
     return true;
 }
@@ -723,7 +710,7 @@ static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lid
         lido__magazine_cool(magazine);
     lido__store(&store->low, SIZE_MAX, relaxed);
     if (!magazine) {
-        magazine = pop_empty(pool);
+        magazine = lido__depot_pop_empty(pool);
         if (magazine)
             load(store, magazine);
     }
@@ -733,11 +720,11 @@ static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lid
     if (spare)
         lido__magazine_cool(spare);
     if (!spare)
-        spare = pop_empty(pool);
+        spare = lido__depot_pop_empty(pool);
     else if (lido__magazine_count(spare) >= spare->capacity && pool->full_count < full_max(pool) &&
              pool->empty) {
-        push_full(pool, spare);
-        spare = pop_empty(pool);
+        lido__depot_push_full(pool, spare);
+        spare = lido__depot_pop_empty(pool);
     } else if (lido__magazine_count(spare) >= spare->capacity)
         digest(pool, spare);
     if (!spare) {
