@@ -11,7 +11,8 @@
 /* ---- A resource of the application --------------------------------------------------------- */
 
 struct lamp {
-    uint64_t brightness, colour, uses;
+    uint64_t brightness, colour;
+    _Atomic uint64_t uses;
     int applies, refuse_with;
     uint64_t last_changed;
     struct check_gate *gate; /* where read waits, if anywhere */
