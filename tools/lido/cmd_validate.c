@@ -82,6 +82,15 @@ const struct entry validate_entries[] = {
     {"A10-simulation", "A10", "examples/simulation: 50 buffers of 1,000 doubles, 10,000 steps",
      "the same result with and without the pool, 10 of 10 health checks good",
      "stops the one without the pool at step 9,000", false, validate_simulation},
+    {"B2-sizing", "B2", "8 threads on a pool that sizes itself from 2 to 32 objects",
+     "0 errors, re-use 0.893 or more, the size within its bounds", "discards one object in four",
+     false, validate_sizing},
+    {"B5-budget", "B5", "8 pools peak in turn under one budget of 256 KiB",
+     "0.952 of the bytes in use at each peak, the limit never passed", "leaves idle objects alone",
+     false, validate_budget},
+    {"C1-window", "C1", "a pool grows with a peak of 24, and shrinks when it has left the window",
+     "up to 32, down by a quarter of the surplus each second, a reason for each change",
+     "never calls tend", true, validate_window},
     {.id = NULL},
 };
 

@@ -64,6 +64,11 @@ void validate_twice(struct row *row);
 void validate_foreign(struct row *row);
 void validate_index(struct row *row);
 
+/* Object pools. */
+void validate_sizing(struct row *row);
+void validate_budget(struct row *row);
+void validate_window(struct row *row);
+
 /* Real programs. */
 void validate_growth(struct row *row);
 void validate_equal(struct row *row);
