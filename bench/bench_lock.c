@@ -10,35 +10,50 @@ static const bench_contestant contestants[] = {
 };
 
 #define PAIR(column_, alive, inlined, called)                                                      \
-    {.group     = "lock+unlock uncontended, profiled, ns",                                         \
-     .column    = column_,                                                                         \
-     .name      = "lock+unlock uncontended, " column_,                                             \
-     .unit      = "ns per lock+unlock",                                                            \
-     .arguments = {"pair", alive},                                                                 \
-     .must      = {inlined, called}}
+    {                                                                                              \
+        .group = "lock+unlock uncontended, profiled, ns", .column = column_,                       \
+        .name = "lock+unlock uncontended, " column_, .unit = "ns per lock+unlock",                 \
+        .arguments = {"pair", alive}, .must = {                                                    \
+            inlined,                                                                               \
+            called                                                                                 \
+        }                                                                                          \
+    }
 
 #define CONTENDED(threads)                                                                         \
-    {.group     = "contended, ns: wall time / all operations",                                     \
-     .column    = threads " threads",                                                              \
-     .name      = "contended " threads " threads",                                                 \
-     .unit      = "ns per lock+unlock, wall time / all operations",                                \
-     .arguments = {"contended", threads},                                                          \
-     .must      = {1.0, 1.0}}
+    {                                                                                              \
+        .group = "contended, ns: wall time / all operations", .column = threads " threads",        \
+        .name = "contended " threads " threads",                                                   \
+        .unit = "ns per lock+unlock, wall time / all operations",                                  \
+        .arguments = {"contended", threads}, .must = {                                             \
+            1.0,                                                                                   \
+            1.0                                                                                    \
+        }                                                                                          \
+    }
 
 #define WAIT(threads)                                                                              \
-    {.group     = "contended, ns: the slowest lock of a thousand",                                 \
-     .column    = threads " threads",                                                              \
-     .name      = "p99.9 of lock, " threads " threads",                                            \
-     .unit      = "ns that the slowest lock of 1,000 takes",                                       \
-     .arguments = {"wait", threads},                                                               \
-     .must      = {1.0, 1.0}}
+    {                                                                                              \
+        .group = "contended, ns: the slowest lock of a thousand", .column = threads " threads",    \
+        .name = "p99.9 of lock, " threads " threads",                                              \
+        .unit = "ns that the slowest lock of 1,000 takes", .arguments = {"wait", threads},         \
+        .must = {                                                                                  \
+            1.0,                                                                                   \
+            1.0                                                                                    \
+        }                                                                                          \
+    }
 
 static const bench_case cases[] = {
-    PAIR("2nd thread alive", "1", 0.9, 1.0), PAIR("one thread", "0", 1.0, 0),
-    CONTENDED("2"), CONTENDED("4"), CONTENDED("8"),
-    WAIT("2"), WAIT("4"), WAIT("8"),
+    PAIR("2nd thread alive", "1", 0.9, 1.0),
+    PAIR("one thread", "0", 1.0, 0),
+    CONTENDED("2"),
+    CONTENDED("4"),
+    CONTENDED("8"),
+    WAIT("2"),
+    WAIT("4"),
+    WAIT("8"),
 };
 
 int main(int argc, char **argv) {
-    return bench_main(argc, argv, &(bench){"lock", contestants, BENCH_COUNT(contestants), cases, BENCH_COUNT(cases)});
+    return bench_main(
+        argc, argv,
+        &(bench){"lock", contestants, BENCH_COUNT(contestants), cases, BENCH_COUNT(cases)});
 }

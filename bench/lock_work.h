@@ -21,7 +21,7 @@
 
 static inline void peer_lock(void);
 static inline void peer_unlock(void);
-static void        peer_version(void);
+static void peer_version(void);
 
 enum { OUTSIDE_STEPS = 40, BUCKETS = 64 * 16 };
 
@@ -82,7 +82,7 @@ static double bucket_ns(unsigned bucket) {
 }
 
 static void *run_waiter(void *argument) {
-    waiter  *self   = argument;
+    waiter *self = argument;
     uint64_t random = self->thread + 1, now_ns = worker_now_ns();
     worker_pin(self->thread);
     while (now_ns < self->end_ns) {
@@ -99,8 +99,8 @@ static void *run_waiter(void *argument) {
 
 static void print_slow_lock(unsigned thread_count, uint64_t window_ns) {
     static waiter waiters[WORKER_THREADS_MAX];
-    pthread_t     threads[WORKER_THREADS_MAX];
-    uint64_t      total = 0, seen = 0, end_ns = worker_now_ns() + window_ns;
+    pthread_t threads[WORKER_THREADS_MAX];
+    uint64_t total = 0, seen = 0, end_ns = worker_now_ns() + window_ns;
     for (unsigned i = 0; i < thread_count; i++) {
         memset(&waiters[i], 0, sizeof waiters[i]);
         waiters[i].thread = i;
@@ -138,8 +138,8 @@ int main(int argc, char **argv) {
         return 0;
     }
     worker_arguments arguments = worker_read_arguments(argc, argv);
-    worker_load      load      = {.run = run_pair, .thread_count = 1};
-    unsigned         value     = (unsigned)arguments.values[0];
+    worker_load load = {.run = run_pair, .thread_count = 1};
+    unsigned value = (unsigned)arguments.values[0];
     if (value > WORKER_THREADS_MAX)
         worker_fail("at most %d threads", WORKER_THREADS_MAX);
     if (strcmp(arguments.pattern, "wait") == 0) {
@@ -148,9 +148,9 @@ int main(int argc, char **argv) {
         return fflush(stdout) == 0 ? 0 : 1;
     }
     if (strcmp(arguments.pattern, "contended") == 0) {
-        load.run          = run_contended;
+        load.run = run_contended;
         load.thread_count = value;
-        load.wall_of_all  = true;
+        load.wall_of_all = true;
     } else if (strcmp(arguments.pattern, "pair") != 0)
         worker_fail("usage: pair ALIVE | contended THREADS | wait THREADS");
     for (unsigned i = 0; load.run == run_pair && i < value; i++) {

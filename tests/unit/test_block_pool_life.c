@@ -107,7 +107,8 @@ static void bytes_told_are_bytes_held(void **state) {
         lido_block_pool_stats s = stats_of(pool);
         uint64_t held = (uint64_t)(atomic_load(&check__sys.alloc_bytes) - before);
         /* malloc rounds what it gives; the registry and the extents' table are shared. */
-        CHECK(s.overhead_bytes <= held && held - s.overhead_bytes < 1024 + 1700 * (1 + (s.committed_bytes >> 22)));
+        CHECK(s.overhead_bytes <= held &&
+              held - s.overhead_bytes < 1024 + 1700 * (1 + (s.committed_bytes >> 22)));
         uint64_t pages = bytes_of_pages(blocks, 3000, sizes[i]);
         CHECK(pages <= s.committed_bytes);
         CHECK(s.committed_bytes <= pages + (s.existing - 3000) * sizes[i] + pages / 100 + 4096);
