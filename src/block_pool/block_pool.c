@@ -276,7 +276,7 @@ static __attribute__((noinline)) void *slow_acquire_one(struct lido_block_pool *
     return slow_acquire(pool, 1, &block) ? block : NULL;
 }
 
-extern inline void *lido_block_pool_acquire(lido_block_pool *pool) {
+LIDO__MAY_INLINE void *lido_block_pool_acquire(lido_block_pool *pool) {
     void *block;
     return __builtin_expect(lido__fast_acquire(pool, &block), 1) ? block : slow_acquire_one(pool);
 }
@@ -353,8 +353,8 @@ static __attribute__((noinline)) lido_status slow_release(lido_block_pool *pool,
     return is_taken ? LIDO_OK : refuse(pool, block, site);
 }
 
-extern inline lido_status lido_block_pool_release_at(lido_block_pool *pool, void *block,
-                                                     const char *site) {
+LIDO__MAY_INLINE lido_status lido_block_pool_release_at(lido_block_pool *pool, void *block,
+                                                        const char *site) {
     return __builtin_expect(lido__fast_release(pool, block), 1) ? LIDO_OK
                                                                 : slow_release(pool, block, site);
 }

@@ -12,6 +12,14 @@
 
 #include "base/counter.h"
 
+/* Of an exported function: may be copied into its callers when they are linked with LTO. clang has
+ * no word for that. */
+#ifdef __clang__
+#define LIDO__MAY_INLINE
+#else
+#define LIDO__MAY_INLINE extern inline
+#endif
+
 /* &magazine->block[i], in bytes: written so, it becomes one address, not a sum. */
 static inline _Atomic(void *) *lido__slot(struct lido__magazine *magazine, size_t i) {
     char *start = (char *)magazine + offsetof(struct lido__magazine, block);
@@ -98,7 +106,8 @@ static inline bool lido__is_block(const struct lido_block_pool *pool, const void
 #endif
     uintptr_t offset = address + pool->map.tag - tagged;
     uintptr_t quotient = offset * pool->inverse;
-    quotient = quotient >> pool->shift | quotient << (-pool->shift & (sizeof quotient * 8 - 1));
+    const size_t bits = sizeof quotient * 8, shift = pool->shift;
+    quotient = quotient >> shift | quotient << ((bits - shift) & (bits - 1));
     return quotient < lido__peek(&unit->carved);
 }
 
