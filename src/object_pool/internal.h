@@ -43,9 +43,13 @@ lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t c
 /* Fills in what is zero and checks it. */
 lido_status lido__object_pool_check_sizing(lido_object_pool_options *options);
 
-/* Brings the options' sizing into force. Errors   NO_MEMORY */
+/* Brings the options' sizing into force, edited under the lock, so that two who change different
+ * settings at once both have their way. Errors   NO_MEMORY */
 lido_status lido__object_pool_set_sizing(struct lido_object_pool *pool,
-                                         const lido_object_pool_options *options);
+                                         void (*edit)(lido_object_pool_options *options,
+                                                      const void *context),
+                                         const void *context);
+lido_status lido__object_pool_start_sizing(struct lido_object_pool *pool);
 
 /* What the pool is to its budget; joined when it has an id. */
 void lido__object_pool_share(struct lido_object_pool *pool);

@@ -164,7 +164,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
-        status = lido__object_pool_set_sizing(pool, &options);
+        status = lido__object_pool_start_sizing(pool);
     if (status == LIDO_OK)
         status = lido__resource_insert(&pool->resource, site);
     if (status != LIDO_OK) {

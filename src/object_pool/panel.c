@@ -107,19 +107,20 @@ static lido_status check_set(const struct lido_object_pool *pool, const uint64_t
     return LIDO_OK;
 }
 
-static lido_status apply_sizing(struct lido_object_pool *pool, const uint64_t values[],
-                                uint64_t changed) {
-    lido__lock(&pool->leases.lock);
-    lido_object_pool_options o = pool->options;
-    lido__unlock(&pool->leases.lock);
-#define TAKE(name) o.name = is_changed(changed, AT_##name) ? values[AT_##name] : o.name
+struct settings {
+    const uint64_t *values;
+    uint64_t changed;
+};
+
+static void edit_sizing(lido_object_pool_options *o, const void *context) {
+    const struct settings *s = context;
+#define TAKE(name) o->name = is_changed(s->changed, AT_##name) ? s->values[AT_##name] : o->name
     TAKE(sizing);
     TAKE(object_min);
     TAKE(target_utilisation);
     TAKE(contention_threshold_ns);
     TAKE(sizing_interval_ns);
     TAKE(sizing_window_ns);
-    return lido__object_pool_set_sizing(pool, &o);
 }
 
 /* What can fail comes first. */
@@ -127,7 +128,8 @@ static int apply_panel(void *context, const uint64_t values[], uint64_t changed)
     struct lido_object_pool *pool = context;
     lido_status status = check_set(pool, values, changed);
     if (status == LIDO_OK && changed >> AT_sizing)
-        status = apply_sizing(pool, values, changed);
+        status =
+            lido__object_pool_set_sizing(pool, edit_sizing, &(struct settings){values, changed});
     if (status != LIDO_OK)
         return status;
     lido__lock(&pool->leases.lock);

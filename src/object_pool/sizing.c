@@ -64,32 +64,40 @@ lido_status lido__object_pool_check_sizing(lido_object_pool_options *options) {
 }
 
 lido_status lido__object_pool_set_sizing(struct lido_object_pool *pool,
-                                         const lido_object_pool_options *options) {
+                                         void (*edit)(lido_object_pool_options *options,
+                                                      const void *context),
+                                         const void *context) {
     struct lido__sizing *spare = NULL;
-    const struct lido__sizing_settings settings = {.min = options->object_min,
-                                                   .percent = options->target_utilisation,
-                                                   .contention_ns =
-                                                       options->contention_threshold_ns,
-                                                   .interval_ns = options->sizing_interval_ns,
-                                                   .window_ns = options->sizing_window_ns};
-    if (options->sizing)
+    lido__lock(&pool->leases.lock);
+    bool is_there = pool->leases.sizing != NULL; /* once made, it stays */
+    lido__unlock(&pool->leases.lock);
+    if (!is_there)
         spare = lido__sys.alloc(sizeof *spare, _Alignof(struct lido__sizing));
-    if (options->sizing && !spare)
+    if (!is_there && !spare)
         return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "object_pool \"%s\": no memory for its sizing",
                           .word = {pool->resource.info.name});
     lido__lock(&pool->leases.lock);
-    pool->options.sizing = options->sizing;
-    pool->options.object_min = options->object_min;
-    pool->options.target_utilisation = options->target_utilisation;
-    pool->options.contention_threshold_ns = options->contention_threshold_ns;
-    pool->options.sizing_interval_ns = options->sizing_interval_ns;
-    pool->options.sizing_window_ns = options->sizing_window_ns;
-    spare = lido__sizing_set(&pool->leases, options->sizing != 0, &settings, spare);
-    if (options->sizing)
+    lido_object_pool_options *o = &pool->options;
+    edit(o, context);
+    const struct lido__sizing_settings settings = {.min = o->object_min,
+                                                   .percent = o->target_utilisation,
+                                                   .contention_ns = o->contention_threshold_ns,
+                                                   .interval_ns = o->sizing_interval_ns,
+                                                   .window_ns = o->sizing_window_ns};
+    spare = lido__sizing_set(&pool->leases, o->sizing != 0, &settings, spare);
+    if (o->sizing)
         lido__store(&pool->was_sized, 1, relaxed); /* a hint for slow calls, which take the lock */
     lido__leases_unlock_and_wake(&pool->leases);
     lido__sys.free(spare);
     return LIDO_OK;
+}
+
+static void leave_as_is(lido_object_pool_options *options, const void *context) {
+    (void)options, (void)context;
+}
+
+lido_status lido__object_pool_start_sizing(struct lido_object_pool *pool) {
+    return pool->options.sizing ? lido__object_pool_set_sizing(pool, leave_as_is, NULL) : LIDO_OK;
 }
 
 /* ---- Sharing a budget --------------------------------------------------------------------- */

@@ -262,6 +262,22 @@ static void a_pool_shrinks_by_a_quarter_of_its_surplus_when_the_peak_has_passed(
     end_pool(pool, &factory);
 }
 
+/* Nobody calls for a while: what is still in the window counts, and what is not does not. */
+static void a_peak_counts_for_the_whole_window_though_nobody_calls(void **state) {
+    (void)state;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = sized_pool(&factory, 2, 32);
+    lido_lease leases[24];
+    take(pool, leases, 24);
+    give_back(pool, leases, 24);
+    check_advance(LIDO_SECONDS(59));
+    CHECK_EQ(lido_object_pool_tend(pool), 8); /* 24 are 75 % of 32 */
+    check_advance(LIDO_SECONDS(11));
+    CHECK_EQ(lido_object_pool_tend(pool), 7);
+    CHECK_EQ(last_decision(pool).peak, 0);
+    end_pool(pool, &factory);
+}
+
 /* Ten per cent are no reason to build or to destroy. */
 static void small_differences_are_let_be(void **state) {
     (void)state;
@@ -656,6 +672,7 @@ CHECK_MAIN(TEST(zero_means_two_to_thirty_two_objects),
            TEST(waits_do_not_count_when_told_so), TEST(all_who_wait_build_side_by_side),
            TEST(tend_builds_ahead_what_the_peak_needs),
            TEST(a_pool_shrinks_by_a_quarter_of_its_surplus_when_the_peak_has_passed),
+           TEST(a_peak_counts_for_the_whole_window_though_nobody_calls),
            TEST(small_differences_are_let_be), TEST(slow_calls_shrink_and_grow_the_pool),
            TEST(the_last_sixteen_changes_are_kept_and_all_are_logged),
            TEST(sizing_is_turned_on_and_off_in_a_running_pool), TEST(another_window_keeps_the_peak),

@@ -13,6 +13,7 @@
 struct lamp {
     uint64_t brightness, colour;
     _Atomic uint64_t uses;
+    _Atomic bool is_removed;
     int applies, refuse_with;
     uint64_t last_changed;
     struct check_gate *gate; /* where read waits, if anywhere */
@@ -23,6 +24,7 @@ static void read_lamp(void *context, uint64_t values[]) {
     struct lamp *lamp = context;
     if (lamp->gate)
         check_gate_pass(lamp->gate);
+    CHECK(!lamp->is_removed); /* while it is read */
     if (lamp->leaves)
         pthread_exit(NULL);
     values[0] = ++lamp->uses;
@@ -266,7 +268,6 @@ static void a_panel_without_knobs_needs_no_apply(void **state) {
 
 struct reader {
     uint64_t id;
-    _Atomic bool is_removed;
     struct lamp *lamp;
 };
 
@@ -274,13 +275,12 @@ static void read_once(void *context) {
     struct reader *reader = context;
     uint64_t value = 0;
     CHECK_OK(lido_panel_read_dial(reader->id, "uses", &value));
-    CHECK(!reader->is_removed);
 }
 
 static void remove_it(void *context) {
     struct reader *reader = context;
     CHECK_OK(lido_panel_remove(reader->id));
-    reader->is_removed = true;
+    reader->lamp->is_removed = true;
 }
 
 static void removing_waits_for_who_reads(void **state) {
@@ -294,13 +294,13 @@ static void removing_waits_for_who_reads(void **state) {
     check_gate_await(&gate, 2);
     check_start(&remover, remove_it, &reader);
     check_await_sleepers(1);
-    CHECK(!reader.is_removed);
+    CHECK(!lamp.is_removed);
     CHECK_EQ(lido_registry_count(), 0);
     check_gate_open(&gate);
     check_join(&first);
     check_join(&second);
     check_join(&remover);
-    CHECK(reader.is_removed);
+    CHECK(lamp.is_removed);
 }
 
 static void leave_while_reading(void *context) {
