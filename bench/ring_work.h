@@ -88,7 +88,7 @@ static void run_pass(void *context, unsigned thread, uint64_t count) {
 /* ---- The tail ------------------------------------------------------------------------------ */
 
 enum { TAIL_ITEMS = 500, TAIL_WINDOWS = 1000 };
-static const uint64_t tail_end_ns = UINT64_C(2000000000); /* fewer windows then */
+static const uint64_t tail_end_ns = UINT64_C(500000000); /* fewer windows then */
 
 static struct {
     pthread_barrier_t barrier;
