@@ -165,7 +165,8 @@ typedef struct lido_block_pool_stats {
     uint64_t acquired;         /* blocks handed out since creation */
     uint64_t released;         /* blocks given back since creation */
     uint64_t live;             /* blocks out: acquired - released */
-    uint64_t live_peak;        /* the most that were ever out at once */
+    uint64_t live_peak;        /* the most that were ever out at once; with several threads, which
+                                  were not all at their most together, an upper bound */
     uint64_t existing;         /* blocks out or free in the pool's memory */
     uint64_t made;             /* blocks made since creation; acquired - made were re-used */
     uint64_t cached;           /* free blocks in caches, at hand without looking into a slab */

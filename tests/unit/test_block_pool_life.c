@@ -312,6 +312,25 @@ static void an_empty_slab_goes_back_after_its_time_and_not_before(void **state) 
     end(pool);
 }
 
+/* The last blocks to come back are of many slabs, and a little use stays within a thread's store:
+ * neither keeps the memory of a peak. */
+static void the_memory_of_a_peak_goes_back_under_light_use(void **state) {
+    (void)state;
+    lido_block_pool *pool = MAKE(.block_size = 512, .idle_keep_ns = LIDO_MILLISECONDS(250));
+    CHECK_EQ(lido_block_pool_acquire_many(pool, MANY, all), MANY);
+    uint64_t committed = stats_of(pool).committed_bytes;
+    for (int i = 0; i < MANY; i++) /* 1009 is prime to MANY: each once, far from the one before */
+        CHECK_OK(lido_block_pool_release(pool, all[i * 1009 % MANY]));
+    for (int turn = 0; turn < 1000; turn++) {
+        void *few[16];
+        CHECK_EQ(lido_block_pool_acquire_many(pool, 16, few), 16);
+        CHECK_OK(lido_block_pool_release_many(pool, 16, few));
+        check_advance(LIDO_MILLISECONDS(1));
+    }
+    CHECK(stats_of(pool).committed_bytes <= committed / 20);
+    end(pool);
+}
+
 static void an_empty_slab_is_kept_for_ever_if_asked(void **state) {
     (void)state;
     lido_block_pool *pool = MAKE(.block_size = 512, .idle_keep_ns = LIDO_FOREVER);
@@ -501,6 +520,7 @@ CHECK_MAIN(TEST(a_fresh_pool_has_figures_of_nothing), TEST(figures_are_exact_to_
            TEST(trim_gives_back_all_that_is_idle_and_says_how_much),
            TEST(trim_leaves_what_is_out_where_it_is), TEST(trim_ends_with_its_budget),
            TEST(an_empty_slab_goes_back_after_its_time_and_not_before),
+           TEST(the_memory_of_a_peak_goes_back_under_light_use),
            TEST(an_empty_slab_is_kept_for_ever_if_asked),
            TEST(a_clock_that_stands_or_jumps_harms_nothing),
            TEST(a_guarded_block_faults_on_overrun_and_on_late_use),
