@@ -184,6 +184,13 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
     return LIDO__NO_SLOT;
 }
 
+void lido__lease_lay_back(struct lido__leases *leases, uint32_t slot) {
+    if (lido__load(&lido__slot_at(leases, slot)->object, relaxed)) /* claimed */
+        lido__lease_lay_idle(leases, slot);
+    else
+        make_vacant(leases, slot);
+}
+
 uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory) {
     return pop_vacant(leases, no_memory);
 }
@@ -297,8 +304,11 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     }
     if (slot == LIDO__NO_SLOT)
         slot = pop_vacant(leases, no_memory);
-    if (slot == LIDO__NO_SLOT && !*no_memory && lido__load(&leases->keep, relaxed) != 0) {
-        lido__lease_gather(leases); /* the room was taken by another pool of the budget (L3) */
+    if (slot == LIDO__NO_SLOT && !*no_memory) {
+        /* The room was taken by another pool of the budget; or by another thread while this one was
+         * making room without the lock, and what came back then lies idle (L3). */
+        if (lido__load(&leases->keep, relaxed) != 0)
+            lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot != LIDO__NO_SLOT) {
