@@ -333,10 +333,11 @@ lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below
         *claimed = pop_vacant(leases, &no_memory);
         status = leases->existing < leases->limit ? LIDO_ERR_EMPTY : LIDO_ERR_LIMIT;
     }
+    if (*claimed != LIDO__NO_SLOT) /* under the lock: the child of a fork goes by it */
+        lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     lido__unlock(&leases->lock);
     if (*claimed == LIDO__NO_SLOT)
         return no_memory ? LIDO_ERR_NO_MEMORY : status;
-    lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     return LIDO_OK;
 }
 
