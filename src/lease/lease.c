@@ -265,11 +265,18 @@ uint64_t lido__lease_shelved(const struct lido__leases *leases) {
     return count;
 }
 
-/* Puts the shelf of this thread back behind its gate after a visit, if the regime allows. */
+/* Puts the shelf of this thread back behind its gate after a visit, if the regime allows. Fast paths
+ * pay no fence: behind a gate that needs one by now, since membarrier went away, nothing may be. */
 static void restore_shelf(struct lido__leases *leases, struct lido__lease_store *store) {
-    if (store && lido__load(&leases->keep, relaxed) != 0 &&
-        lido__load(&store->gate.store, relaxed) == &lido__shelf_empty)
-        (void)lido__gate_swap(&store->gate, &lido__shelf_empty, &store->shelf);
+    if (!store || lido__load(&leases->keep, relaxed) == 0 ||
+        lido__load(&store->gate.store, relaxed) != &lido__shelf_empty)
+        return;
+    (void)lido__gate_swap(&store->gate, &lido__shelf_empty, &store->shelf);
+    if (lido__load(&store->gate.fenced, relaxed)) {
+        (void)lido__gate_close(&store->gate, &lido__shelf_empty); /* no visitor: the lock is held */
+        leases->is_fenced = true;
+        lido__store(&leases->keep, 0, relaxed);
+    }
 }
 
 /* With plenty idle, a thread takes some home: half a shelf for one lock. */
