@@ -651,6 +651,8 @@ static void exchange(struct lido__store *store, bool for_block) {
         lido__magazine_set_spare(spare, magazine);
         bool is_exchanged = lido__gate_swap(&store->gate, magazine, spare);
         lido__magazine_set_spare(is_exchanged ? magazine : spare, NULL);
+        if (is_exchanged)
+            show_or_hide(store);
     }
     lido__gate_leave(&store->gate);
 }

@@ -29,4 +29,7 @@ void lido__leases_forget_waiters(struct lido__leases *leases);
 
 void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot);
 
+/* What find_free or find_vacant gave goes back to where it came from. */
+void lido__lease_lay_back(struct lido__leases *leases, uint32_t slot);
+
 #endif

@@ -184,6 +184,13 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
     return LIDO__NO_SLOT;
 }
 
+void lido__lease_lay_back(struct lido__leases *leases, uint32_t slot) {
+    if (lido__load(&lido__slot_at(leases, slot)->object, relaxed)) /* claimed */
+        lido__lease_lay_idle(leases, slot);
+    else
+        make_vacant(leases, slot);
+}
+
 uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory) {
     return pop_vacant(leases, no_memory);
 }
@@ -258,11 +265,18 @@ uint64_t lido__lease_shelved(const struct lido__leases *leases) {
     return count;
 }
 
-/* Puts the shelf of this thread back behind its gate after a visit, if the regime allows. */
+/* Puts the shelf of this thread back behind its gate after a visit, if the regime allows. Fast paths
+ * pay no fence: behind a gate that needs one by now, since membarrier went away, nothing may be. */
 static void restore_shelf(struct lido__leases *leases, struct lido__lease_store *store) {
-    if (store && lido__load(&leases->keep, relaxed) != 0 &&
-        lido__load(&store->gate.store, relaxed) == &lido__shelf_empty)
-        (void)lido__gate_swap(&store->gate, &lido__shelf_empty, &store->shelf);
+    if (!store || lido__load(&leases->keep, relaxed) == 0 ||
+        lido__load(&store->gate.store, relaxed) != &lido__shelf_empty)
+        return;
+    (void)lido__gate_swap(&store->gate, &lido__shelf_empty, &store->shelf);
+    if (lido__load(&store->gate.fenced, relaxed)) {
+        (void)lido__gate_close(&store->gate, &lido__shelf_empty); /* no visitor: the lock is held */
+        leases->is_fenced = true;
+        lido__store(&leases->keep, 0, relaxed);
+    }
 }
 
 /* With plenty idle, a thread takes some home: half a shelf for one lock. */
@@ -297,8 +311,11 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     }
     if (slot == LIDO__NO_SLOT)
         slot = pop_vacant(leases, no_memory);
-    if (slot == LIDO__NO_SLOT && !*no_memory && lido__load(&leases->keep, relaxed) != 0) {
-        lido__lease_gather(leases); /* the room was taken by another pool of the budget (L3) */
+    if (slot == LIDO__NO_SLOT && !*no_memory) {
+        /* The room was taken by another pool of the budget; or by another thread while this one was
+         * making room without the lock, and what came back then lies idle (L3). */
+        if (lido__load(&leases->keep, relaxed) != 0)
+            lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot != LIDO__NO_SLOT) {
@@ -323,10 +340,11 @@ lido_status lido__lease_claim_vacant(struct lido__leases *leases, uint64_t below
         *claimed = pop_vacant(leases, &no_memory);
         status = leases->existing < leases->limit ? LIDO_ERR_EMPTY : LIDO_ERR_LIMIT;
     }
+    if (*claimed != LIDO__NO_SLOT) /* under the lock: the child of a fork goes by it */
+        lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     lido__unlock(&leases->lock);
     if (*claimed == LIDO__NO_SLOT)
         return no_memory ? LIDO_ERR_NO_MEMORY : status;
-    lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     return LIDO_OK;
 }
 

@@ -94,8 +94,9 @@ struct lido__waiter {
     struct lido__waiter *next;
     uint64_t since_ns;
     uint32_t thread_id;
-    uint32_t passed;        /* how often somebody took a slot while this one was first */
-    uint32_t slot;          /* handed to it */
+    uint32_t passed; /* how often somebody took a slot while this one was first */
+    uint32_t slot;   /* handed to it */
+    bool is_queued;
     bool is_woken;          /* has been told to look, and has not looked yet */
     _Atomic(uint32_t) word; /* changes when there is something to see */
 };

@@ -28,6 +28,7 @@ static void leave_queue(struct lido__leases *leases, struct lido__waiter *waiter
     if (leases->last_waiter == &waiter->next)
         leases->last_waiter = at;
     leases->waiting--;
+    waiter->is_queued = false;
 }
 
 static bool is_overdue(const struct lido__leases *leases, const struct lido__waiter *waiter) {
@@ -65,7 +66,7 @@ static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
             return tell(first);
         }
         if (slot != LIDO__NO_SLOT) /* making room let the lock go, and the queue moved on */
-            lido__lease_lay_idle(leases, slot);
+            lido__lease_lay_back(leases, slot);
     }
     if (leases->first_waiter != first || first->is_woken)
         return NULL;
@@ -110,6 +111,15 @@ static void count_wait(struct lido__leases *leases, uint64_t waited_ns, uint32_t
         leases->count.overtakes_max = passed;
 }
 
+/* What a waiter found for itself. Making room let the lock go: it may have been handed a slot, or
+ * been sent away meanwhile. */
+static void take_found(struct lido__leases *leases, struct lido__waiter *waiter, uint32_t slot) {
+    if (slot != LIDO__NO_SLOT && waiter->is_queued)
+        waiter->slot = slot;
+    else if (slot != LIDO__NO_SLOT)
+        lido__lease_lay_back(leases, slot);
+}
+
 /* Called and returns with the lock held. */
 static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter,
                         uint64_t deadline_ns) {
@@ -129,15 +139,17 @@ static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter
         waiter->is_woken = false;
         /* Only the first may take: who comes later was not told, but may have timed out. */
         if (leases->first_waiter == waiter)
-            waiter->slot = lido__lease_find_free(leases, &no_memory);
+            take_found(leases, waiter, lido__lease_find_free(leases, &no_memory));
         if (!in_time && grow_ns != LIDO_FOREVER) {
             /* It has waited long enough to add a slot, which is its own whatever its place. */
-            while (waiter->slot == LIDO__NO_SLOT && !no_memory &&
+            while (waiter->slot == LIDO__NO_SLOT && waiter->is_queued && !no_memory &&
                    lido__sizing_grow(leases, LIDO__GROW_WAITED))
-                waiter->slot = lido__lease_find_vacant(leases, &no_memory);
+                take_found(leases, waiter, lido__lease_find_vacant(leases, &no_memory));
             in_time = grow_ns < deadline_ns;
             grow_ns = LIDO_FOREVER;
         }
+        if (!waiter->is_queued)
+            continue; /* and it has its slot, or its word says that it was sent away */
         if (waiter->slot == LIDO__NO_SLOT && no_memory)
             status = LIDO_ERR_NO_MEMORY;
         else if (waiter->slot == LIDO__NO_SLOT && !in_time)
@@ -152,7 +164,8 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
                                  uint32_t *claimed) {
     struct lido__waiter waiter = {.since_ns = lido__sys.now_ns(),
                                   .thread_id = (uint32_t)lido__thread_id(),
-                                  .slot = LIDO__NO_SLOT};
+                                  .slot = LIDO__NO_SLOT,
+                                  .is_queued = true};
     uint64_t deadline_ns = patience.deadline_ns;
     if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
         deadline_ns = waiter.since_ns + patience.timeout_ns;
@@ -175,6 +188,17 @@ static bool may_overtake(struct lido__leases *leases) {
     return !first || !is_overdue(leases, first);
 }
 
+/* Making room let the lock go, and the pool may have been closed meanwhile: then nothing is handed
+ * out, and nobody begins to wait. */
+static lido_status look_for_close(struct lido__leases *leases, uint32_t *claimed) {
+    if (!leases->is_closed)
+        return LIDO_OK;
+    if (*claimed != LIDO__NO_SLOT)
+        lido__lease_lay_back(leases, *claimed);
+    *claimed = LIDO__NO_SLOT;
+    return LIDO_ERR_CLOSED;
+}
+
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed) {
     struct lido__lease_store *store = lido__lease_store_make(leases);
@@ -190,6 +214,8 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
         if (*claimed != LIDO__NO_SLOT && leases->first_waiter)
             leases->first_waiter->passed++;
     }
+    if (status == LIDO_OK)
+        status = look_for_close(leases, claimed);
     if (status == LIDO_OK && *claimed == LIDO__NO_SLOT) {
         if (no_memory)
             status = LIDO_ERR_NO_MEMORY;
@@ -199,6 +225,8 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
                 *claimed = lido__lease_find_vacant(leases, &no_memory);
             if (*claimed == LIDO__NO_SLOT)
                 status = no_memory ? LIDO_ERR_NO_MEMORY : LIDO_ERR_EMPTY;
+            else
+                status = look_for_close(leases, claimed);
         } else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
             status = LIDO_ERR_LIMIT;
         else
