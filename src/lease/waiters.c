@@ -75,7 +75,7 @@ static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
 }
 
 void lido__leases_unlock_and_wake(struct lido__leases *leases) {
-    _Atomic(uint32_t) *told[WAKE_BATCH];
+    _Atomic(uint32_t) *told[WAKE_BATCH] = {NULL};
     bool is_quiet = leases->is_closed && leases->existing == leases->idle_count;
     int count;
     if (is_quiet)
@@ -170,6 +170,7 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
     if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
         deadline_ns = waiter.since_ns + patience.timeout_ns;
     *leases->last_waiter = &waiter;
+    /* It leaves the queue before this frame ends. cppcheck-suppress autoVariables */
     leases->last_waiter = &waiter.next;
     leases->waiting++;
     leases->count.waits++;

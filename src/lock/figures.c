@@ -250,7 +250,7 @@ static int compare(const void *a, const void *b) {
 }
 
 static uint64_t percentile_99(const struct lido__history *history, uint64_t waits) {
-    uint64_t sorted[LIDO__WAITS_KEPT];
+    uint64_t sorted[LIDO__WAITS_KEPT] = {0};
     uint64_t kept = waits < LIDO__WAITS_KEPT ? waits : LIDO__WAITS_KEPT;
     for (uint64_t i = 0; i < kept; i++)
         sorted[i] = lido__load(&history->wait_ns[i], relaxed);

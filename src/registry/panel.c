@@ -220,7 +220,7 @@ lido_status lido_panel_apply(uint64_t resource_id, lido_setting settings[], uint
     memcpy(values, old_values, sizeof values);
     for (uint64_t i = 0; i < count; i++) {
         status = place(resource, &settings[i], changed, &at);
-        if (status != LIDO_OK)
+        if (status != LIDO_OK || at >= 64)
             return status;
         values[at] = settings[i].value;
         changed |= UINT64_C(1) << at;

@@ -148,7 +148,7 @@ void validate_trigger(struct row *row) {
     lido_block_pool *pool =
         make_gaps(row, row->broken ? LIDO_FOREVER : LIDO_MILLISECONDS(100), blocks);
     if (pool != NULL) {
-        lido_block_pool_stats first = row_stats(pool), now = first;
+        lido_block_pool_stats first = row_stats(pool), now;
         uint64_t start_ns = lido_now_ns();
         bool used = true;
         do {

@@ -13,8 +13,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
 /* ---- Swarm ---------------------------------------------------------------------------------- */
 
 static const struct swarm_options small = {
@@ -186,7 +184,8 @@ void validate_simulation(struct row *row) {
         return;
     }
     char *pooled[] = {path, NULL};
-    char *plain[] = {path, (char[]){"--no-pool"}, row->broken ? (char[]){"9000"} : NULL, NULL};
+    char no_pool[] = "--no-pool", early[] = "9000";
+    char *plain[] = {path, no_pool, row->broken ? early : NULL, NULL};
     if (!simulate(path, pooled, with, &checks) || !simulate(path, plain, without, &other_checks)) {
         row_failed(row, "examples/simulation ended with an error");
         return;
