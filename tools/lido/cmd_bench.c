@@ -73,11 +73,10 @@ static void list_benches(FILE *stream, const plan *p) {
 }
 
 static void print_usage(FILE *stream, const plan *p) {
-    fputs("usage: lido bench [NAME...] [--json FILE] [--rounds N] [--quick] [--only TEXT] "
-          "[--urgent]\n"
-          "                  [--no-progress]\n\n"
-          "Measures lido beside its peers, all benches or those named. docs/bench.md says how to "
-          "read it.\n"
+    fputs("usage: lido bench [NAME...] [--json FILE] [--rounds N] [--quick] [--only TEXT]\n"
+          "                  [--urgent] [--no-progress]\n\n"
+          "Measures lido beside its peers, all benches or those named; `make bench`\n"
+          "installs the peers. docs/bench.md says how to read it.\n\n"
           "  --json FILE    write all results as one array\n"
           "  --rounds N     how often each contestant runs\n"
           "  --quick        fewer rounds, shorter windows, no slow cases\n"

@@ -4,6 +4,7 @@
 #include "command.h"
 #include "validate.h"
 
+#include "common/wrap.h"
 #include "swarm/measure.h"
 
 #include <errno.h>
@@ -106,13 +107,16 @@ const struct entry validate_entries[] = {
 };
 
 static const char usage[] =
-    "usage: lido validate [--json FILE] [--markdown FILE] [--only ID]... [--break ID]... [--list]\n"
-    "Checks every requirement that one machine can check; exit status 0 only if no row fails.\n"
+    "usage: lido validate [--json FILE] [--markdown FILE] [--only ID]...\n"
+    "                     [--break ID]... [--list]\n"
+    "Checks every requirement that one machine can check; exit status 0 only if no\n"
+    "row fails. docs/validate.md says more.\n"
     "\n"
     "  --json FILE      the report as JSON\n"
     "  --markdown FILE  the report as a table\n"
     "  --only ID        this row alone; may be repeated\n"
-    "  --break ID       spoils the work of this row on purpose: it must fail; may be repeated\n"
+    "  --break ID       spoils the work of this row on purpose: it must fail;\n"
+    "                   may be repeated\n"
     "  --list           the rows, and how each is spoilt\n";
 
 enum { entry_count = sizeof validate_entries / sizeof validate_entries[0] - 1, named_checks = 5 };
@@ -177,9 +181,11 @@ static bool read_options(struct command *c, int argc, char **argv) {
 }
 
 static int list(void) {
-    for (const struct entry *e = validate_entries; e->id != NULL; e++)
-        printf("%-14s %-6s %s\n%-21s --break: %s\n", e->id, e->requirement, e->what, "",
-               e->spoil != NULL ? e->spoil : "nothing, it is not measured");
+    for (const struct entry *e = validate_entries; e->id != NULL; e++) {
+        printf("%-14s %-6s ", e->id, e->requirement);
+        wrap_print(stdout, 22, 14, e->what);
+        printf("    --break: %s\n", e->spoil != NULL ? e->spoil : "nothing, it is not measured");
+    }
     return 0;
 }
 

@@ -2,6 +2,8 @@
  * The report in three forms: terminal, JSON, Markdown. */
 #include "validate.h"
 
+#include "common/wrap.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <unistd.h>
@@ -15,6 +17,8 @@ size_t report_count(const struct report *report, enum verdict verdict) {
 
 /* ---- Terminal ------------------------------------------------------------------------------- */
 
+enum { TEXT_COLUMN = 14 };
+
 static void print_verdict(enum verdict verdict, FILE *out) {
     static const char *const colour[3] = {"\033[32m", "\033[1;31m", "\033[33m"};
     bool terminal = isatty(fileno(out)) != 0;
@@ -24,17 +28,18 @@ static void print_verdict(enum verdict verdict, FILE *out) {
 
 void report_print_row(const struct entry *entry, const struct row *row, FILE *out) {
     print_verdict(row->verdict, out);
-    fprintf(out, " %-14s %s\n", entry->id, entry->what);
-    fprintf(out, "%-27s target    %s\n", "", entry->target);
+    fprintf(out, " %-14s ", entry->id);
+    wrap_print(out, 28, TEXT_COLUMN, entry->what);
+    wrap_format(out, TEXT_COLUMN, "    target    %s", entry->target);
     if (row->measured[0] != '\0')
-        fprintf(out, "%-27s measured  %s\n", "", row->measured);
+        wrap_format(out, TEXT_COLUMN, "    measured  %s", row->measured);
     if (row->verdict != VERDICT_PASS)
-        fprintf(out, "%-27s because   %s\n", "", row->reason);
+        wrap_format(out, TEXT_COLUMN, "    because   %s", row->reason);
     fflush(out);
 }
 
 void report_print_summary(const struct report *report, FILE *out) {
-    fprintf(out, "\n%zu passed, %zu failed, %zu not measured in %.1f s, on %ld cores, %s\n",
+    fprintf(out, "\n%zu passed, %zu failed, %zu not measured in %.1f s\non %ld cores, %s\n",
             report_count(report, VERDICT_PASS), report_count(report, VERDICT_FAIL),
             report_count(report, VERDICT_NOT_MEASURED), report->wall_s, report->machine.cores,
             report->machine.system);

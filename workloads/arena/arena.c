@@ -24,10 +24,10 @@ struct command {
 
 static const char usage[] =
     "usage: lido run arena [options]\n"
-    "Plays ten minutes of a game at 60 ticks a second: bullets, effects, damage numbers and "
-    "casings\n"
-    "come and go by the million, in dense pools of lido and, the same game to the last bit, on\n"
-    "malloc, a free list, dense arrays, and places with a bitmap.\n"
+    "Plays ten minutes of a game at 60 ticks a second: bullets, effects, damage\n"
+    "numbers and casings come and go by the million, in dense pools of lido and, the\n"
+    "same game to the last bit, on malloc, a free list, dense arrays, and places with\n"
+    "a bitmap. docs/arena.md says more.\n"
     "\n"
     "  --ticks N          default 36000\n"
     "  --seed N           default 1\n"
@@ -36,8 +36,8 @@ static const char usage[] =
     "  --json FILE        all figures\n"
     "  --plot FILE        the ticks' times as SVG\n"
     "  --no-progress      nothing on stderr while it runs\n"
-    "  --measure FIGURE   prints p50, p99 or p999 of the ticks of one variant, in us, a line a\n"
-    "                     round, and nothing else\n";
+    "  --measure FIGURE   prints p50, p99 or p999 of the ticks of one variant, in us,\n"
+    "                     a line a round, and nothing else\n";
 
 /* ---- Options ------------------------------------------------------------------------------- */
 

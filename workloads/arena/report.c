@@ -3,6 +3,7 @@
  * sides met the same machine, and shown with their spread. */
 #include "arena/report.h"
 
+#include "common/wrap.h"
 #include "swarm/measure.h"
 
 #include <inttypes.h>
@@ -96,28 +97,28 @@ static const char *grouped(uint64_t n, char text[32]) {
 static void print_variant(const struct arena_session *session, int v, FILE *out) {
     char faults[32];
     const struct arena_run *last = last_run(session, v);
-    fprintf(out, "  %-9s %8.2f %8.1f %8.1f %8.1f", arena_variant_name[v],
+    fprintf(out, "  %-9s %7.2f %6.1f %6.1f %6.1f", arena_variant_name[v],
             SPREAD(session, v, -1, total_s).median, SPREAD(session, v, -1, p50_us).median,
             SPREAD(session, v, -1, p99_us).median, SPREAD(session, v, -1, p999_us).median);
     if (session->runs_variant[ARENA_ARRAY]) {
         struct arena_spread ratio = SPREAD(session, v, ARENA_ARRAY, p50_us);
-        fprintf(out, "  %5.2f (%.2f .. %.2f)", ratio.median, ratio.min, ratio.max);
+        fprintf(out, " %4.2f (%.2f..%.2f)", ratio.median, ratio.min, ratio.max);
     } else {
-        fprintf(out, "  %20s", "-");
+        fprintf(out, " %17s", "-");
     }
-    fprintf(out, "  %9s %7.1f  %8.2f %%\n", grouped(last->faults_late, faults),
+    fprintf(out, " %7s %5.1f %5.1f %%\n", grouped(last->faults_late, faults),
             (double)last->peak_bytes / (1024 * 1024), 100 * avoided(last));
 }
 
 static void print_kinds(const struct arena_session *session, FILE *out) {
     const struct arena_run *run = any_run(session);
-    fprintf(out, "\n  %-14s %6s %6s  %-11s %11s %9s %9s %9s %9s\n", "", "bytes", "cap", "policy",
-            "spawned", "dropped", "refused", "live peak", "live");
+    fprintf(out, "\n  %-14s %6s  %-11s %10s %9s %7s %6s %6s\n", "", "cap", "policy", "spawned",
+            "dropped", "refused", "most", "live");
     for (int k = 0; k < ARENA_KIND_COUNT; k++) {
         char spawned[32], dropped[32], refused[32], peak[32], live[32];
         const struct arena_rule *rule = &arena_rule[k];
-        fprintf(out, "  %-14s %6u %6u  %-11s %11s %9s %9s %9s %9s\n", rule->name, rule->bytes,
-                rule->cap, arena_policy_name[rule->policy], grouped(run->of[k].spawned, spawned),
+        fprintf(out, "  %-14s %6u  %-11s %10s %9s %7s %6s %6s\n", rule->name, rule->cap,
+                arena_policy_name[rule->policy], grouped(run->of[k].spawned, spawned),
                 grouped(run->of[k].dropped, dropped), grouped(run->of[k].refused, refused),
                 grouped(run->of[k].live_peak, peak), grouped(run->of[k].live, live));
     }
@@ -140,39 +141,41 @@ static void print_worlds(const struct arena_session *session, FILE *out) {
 static void print_in_words(const struct arena_session *session, FILE *out) {
     if (!session->runs_variant[ARENA_LIDO])
         return;
+    fputc('\n', out);
     if (session->runs_variant[ARENA_ARRAY]) {
         struct arena_spread r = SPREAD(session, ARENA_LIDO, ARENA_ARRAY, p50_us);
-        fprintf(out,
-                "\nThe median tick takes %.2f (%.2f to %.2f) of the time it takes on dense arrays "
-                "(bar: 1.15).\n",
-                r.median, r.min, r.max);
+        wrap_format(out, 0,
+                    "The median tick takes %.2f (%.2f to %.2f) of the time it takes on dense "
+                    "arrays (bar: 1.15).",
+                    r.median, r.min, r.max);
     }
     if (session->runs_variant[ARENA_MALLOC]) {
         struct arena_spread r = SPREAD(session, ARENA_LIDO, ARENA_MALLOC, p999_us);
-        fprintf(out,
-                "The slowest tick in a thousand takes %.2f (%.2f to %.2f) of malloc's (bar: "
-                "1.00).\n",
-                r.median, r.min, r.max);
+        wrap_format(out, 0,
+                    "The slowest tick in a thousand takes %.2f (%.2f to %.2f) of malloc's (bar: "
+                    "1.00).",
+                    r.median, r.min, r.max);
     }
     if (session->runs_variant[ARENA_MALLOC] && session->runs_variant[ARENA_FREE_LIST] &&
         session->runs_variant[ARENA_ARRAY])
-        fprintf(out,
-                "Where entities lie matters more than where their memory comes from: a free list "
-                "takes %.2f of malloc's\nmedian tick, an array %.2f.\n",
-                SPREAD(session, ARENA_FREE_LIST, ARENA_MALLOC, p50_us).median,
-                SPREAD(session, ARENA_ARRAY, ARENA_MALLOC, p50_us).median);
+        wrap_format(out, 0,
+                    "Where entities lie matters more than where their memory comes from: a free "
+                    "list takes %.2f of malloc's median tick, an array %.2f.",
+                    SPREAD(session, ARENA_FREE_LIST, ARENA_MALLOC, p50_us).median,
+                    SPREAD(session, ARENA_ARRAY, ARENA_MALLOC, p50_us).median);
 }
 
 void arena_print(const struct arena_session *session, FILE *out) {
     char ticks[32];
     fprintf(out,
-            "arena: %s ticks, seed %" PRIu64 "; %" PRIu64 " interleaved rounds, each run in a "
+            "arena: %s ticks, seed %" PRIu64 "\n%" PRIu64 " interleaved round%s, each run in a "
             "process of its own\n\n",
-            grouped(session->options.ticks, ticks), session->options.seed, session->rounds);
-    fprintf(out, "  %-9s %8s %8s %8s %8s  %-20s  %9s %7s  %10s\n", "", "total s", "p50 us",
-            "p99 us", "p99.9 us", "p50 / array", "faults", "MiB", "creations");
-    fprintf(out, "  %-9s %35s  %20s  %9s %7s  %10s\n", "", "CPU time of a tick   ", "", "warm",
-            "peak", "avoided");
+            grouped(session->options.ticks, ticks), session->options.seed, session->rounds,
+            session->rounds == 1 ? "" : "s");
+    fprintf(out, "  %-9s %7s %6s %6s %6s %-17s %7s %5s %7s\n", "", "CPU", "p50", "p99", "p99.9",
+            "p50 / array", "faults", "peak", "makings");
+    fprintf(out, "  %-9s %7s %20s %-17s %7s %5s %7s\n", "", "s", "us of CPU in a tick",
+            "    (min..max)", "warm", "MiB", "avoided");
     for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
         if (session->runs_variant[v])
             print_variant(session, v, out);

@@ -97,29 +97,28 @@ static void print_pools(const struct run *run, FILE *out) {
                 (unsigned long long)run->pool.stats.live_peak,
                 (unsigned long long)run->pool.stats.waits, run->pool.stats.reuse * 100);
     pool_report_print(&run->pool, out);
-    fprintf(out,
-            "  syntax trees  %.0f allocations, %.2f %% of them served by block pools, %llu by the "
-            "system\n",
+    fprintf(out, "  syntax trees  %.0f allocations, %.2f %% by block pools, %llu by the system\n",
             all, all > 0 ? 100 * (double)served / all : 0, system);
     fprintf(out, "  time a file   %.3f ms in detectors, %.3f ms in handing over\n",
             (double)run->detect_ns * per_file, (double)run->hand_over_ns * per_file);
 }
 
 void report_summary(const struct run *run, FILE *out) {
-    fprintf(
-        out,
-        "\n%s%u files, %.1f MB, %u threads: %.2f s, %.2f s of CPU, %.0f files/s, at most %.0f MB\n",
-        run->crew.interrupted ? "Interrupted: " : "", run->crew.done, (double)run->bytes / 1e6,
-        run->crew.threads, run->wall_s, run->used.cpu_s, run->crew.done / (run->wall_s + 1e-9),
-        (double)run->used.peak_rss_bytes / 1e6);
+    fprintf(out,
+            "\n%s%u file%s, %.1f MB, %u thread%s: %.2f s, %.2f s of CPU, %.0f files/s\nat most "
+            "%.0f MB of memory\n",
+            run->crew.interrupted ? "Interrupted: " : "", run->crew.done,
+            run->crew.done == 1 ? "" : "s", (double)run->bytes / 1e6, run->crew.threads,
+            run->crew.threads == 1 ? "" : "s", run->wall_s, run->used.cpu_s,
+            run->crew.done / (run->wall_s + 1e-9), (double)run->used.peak_rss_bytes / 1e6);
     print_failures(run, out);
     print_findings(run, out);
     print_worst(run, out);
     print_pools(run, out);
     if (run->rules.match_limit_hits > 0)
         fprintf(out,
-                "\nThe rules had more open matches in %llu files than tree-sitter follows: places "
-                "are missing.\n",
+                "\nThe rules had more open matches in %llu files than tree-sitter follows:\n"
+                "places are missing.\n",
                 (unsigned long long)run->rules.match_limit_hits);
 }
 

@@ -33,9 +33,7 @@ void swarm_progress_show(void *context, uint64_t iteration, double best) {
     for (uint64_t c = 0; c < cells; c++)
         bar[c] = c < full ? '#' : '.';
     bar[cells] = '\0';
-    fprintf(stderr,
-            "\r\033[Kswarm %" PRIu64 "/%" PRIu64
-            " %-11s [%s] %3.0f %%  %.0f iterations/s  best %.3g",
+    fprintf(stderr, "\r\033[Kswarm %" PRIu64 "/%" PRIu64 " %-11s [%s] %3.0f %%  %.0f/s  best %.3g",
             p->run, p->runs, p->variant, bar, 100 * (double)iteration / (double)p->iterations,
             (double)iteration / seconds_since(p->started_ns), best);
     fflush(stderr);

@@ -3,6 +3,7 @@
  * sides met the same machine, and shown with their spread. */
 #include "swarm/report.h"
 
+#include "common/wrap.h"
 #include "swarm/measure.h"
 
 #include <inttypes.h>
@@ -105,27 +106,27 @@ static void print_variant(const struct swarm_session *session, enum swarm_varian
                           FILE *out) {
     char calls[32], faults[32];
     const struct swarm_run *last = swarm_session_run(session, session->rounds - 1, variant);
-    struct swarm_spread cpu = swarm_spread_of(session, variant);
-    fprintf(out, "  %-11s %8.3f  (%.3f .. %.3f)", swarm_variant_name[variant], cpu.median, cpu.min,
-            cpu.max);
+    fprintf(out, "  %-11s %8.3f", swarm_variant_name[variant],
+            swarm_spread_of(session, variant).median);
     if (session->runs_variant[SWARM_IN_PLACE]) {
         struct swarm_spread ratio = swarm_ratio(session, variant, SWARM_IN_PLACE);
         fprintf(out, "   %5.2f (%.2f .. %.2f)", ratio.median, ratio.min, ratio.max);
     } else {
-        fprintf(out, "   %19s", "-");
+        fprintf(out, "   %20s", "-");
     }
-    fprintf(out, "  %12s %12s %9.1f\n", grouped(last->calls_late, calls),
+    fprintf(out, " %11s %10s %9.1f\n", grouped(last->calls_late, calls),
             grouped(last->faults_late, faults), (double)last->growth_bytes / 1024);
 }
 
 static void print_pool(const lido_block_pool_stats *pool, FILE *out) {
     char acquired[32], committed[32], overhead[32];
-    fprintf(out,
-            "  pool: %s blocks acquired, %" PRIu64 " made, %" PRIu64 " most out at once; %s KiB "
-            "held, %s bytes of book-keeping; re-use %.4f\n",
-            grouped(pool->acquired, acquired), pool->made, pool->live_peak,
-            grouped(pool->committed_bytes / 1024, committed),
-            grouped(pool->overhead_bytes, overhead), pool->reuse);
+    wrap_format(out, 8,
+                "  pool: %s blocks acquired, %" PRIu64 " made, %" PRIu64
+                " most out at once; %s KiB "
+                "held, %s bytes of book-keeping; re-use %.4f",
+                grouped(pool->acquired, acquired), pool->made, pool->live_peak,
+                grouped(pool->committed_bytes / 1024, committed),
+                grouped(pool->overhead_bytes, overhead), pool->reuse);
 }
 
 static const struct swarm_run *any_run(const struct swarm_session *session) {
@@ -141,30 +142,30 @@ void swarm_print(const struct swarm_session *session, FILE *out) {
     fprintf(out, "swarm: %s%s, %" PRIu64 " particles x %" PRIu64 " dimensions, %s iterations, ",
             o->shifted_rotated ? "shifted-rotated-" : "", o->function->name, o->particles,
             o->dimensions, grouped(o->iterations, n));
-    fprintf(out, "seed %" PRIu64 "\n%s of %s bytes; ", o->seed,
+    fprintf(out, "seed %" PRIu64 "\n%s of %s bytes\n", o->seed,
             o->matrix ? "four temporary matrices an iteration"
                       : "a new buffer per particle and iteration",
             grouped(swarm_buffer_bytes(o), n));
-    fprintf(out, "%" PRIu64 " interleaved rounds, each run in a process of its own\n\n",
-            session->rounds);
-    fprintf(out, "  %-11s %8s  %-16s   %-19s  %12s %12s %9s\n", "", "CPU s", "(min .. max)",
-            "/ in-place", "calls", "faults", "KiB grown");
-    fprintf(out, "  %-11s %8s  %-16s   %-19s  %36s\n", "", "", "", "", "after iteration 100");
+    fprintf(out, "%" PRIu64 " interleaved round%s, each run in a process of its own\n\n",
+            session->rounds, session->rounds == 1 ? "" : "s");
+    fprintf(out, "  %-11s %8s   %-20s %11s %10s %9s\n", "", "CPU s", "/ in-place", "calls",
+            "faults", "KiB grown");
+    fprintf(out, "  %-11s %8s   %-20s %32s\n", "", "median", "median (min .. max)",
+            "after iteration 100");
     for (int v = 0; v < SWARM_VARIANT_COUNT; v++)
         if (session->runs_variant[v])
             print_variant(session, (enum swarm_variant)v, out);
     const struct swarm_run *run = any_run(session);
-    fprintf(out, "\n  best value %.6g; ", run->best);
-    if (session->equal)
-        fprintf(out, "the same trajectory to the last bit in all runs, checksum %016" PRIx64 "\n",
-                run->checksum);
-    else
-        fprintf(out, "THE TRAJECTORIES DIFFER\n");
+    fprintf(out, "\n  best value %.6g, checksum %016" PRIx64 "\n  %s\n", run->best, run->checksum,
+            session->equal ? "the same trajectory to the last bit in all runs"
+                           : "THE TRAJECTORIES DIFFER");
     if (session->runs_variant[SWARM_POOL])
         print_pool(&swarm_session_run(session, session->rounds - 1, SWARM_POOL)->pool, out);
     swarm_in_plain_words(session, words, sizeof words);
-    if (words[0] != '\0')
-        fprintf(out, "\n%s\n", words);
+    if (words[0] != '\0') {
+        fputc('\n', out);
+        wrap_print(out, 0, 0, words);
+    }
 }
 
 /* ---- JSON -------------------------------------------------------------------------------- */
