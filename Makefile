@@ -27,9 +27,11 @@ bench: ## measure lido beside its peers, which are installed for that; JSON in a
 	@mkdir -p artifacts
 	build/release/lido bench --json artifacts/bench.json
 
-# As root it must not build anything in a user's folder: it builds only where nothing was built.
+# As root it must not leave anything in a user's folder that the user cannot replace: it builds only where nothing
+# was built, and CMake's list of what was installed goes to the folder's owner.
 install: $(if $(wildcard build/release/lido),,release) ## copy command, libraries, headers to PREFIX (default /usr/local) below DESTDIR
 	cmake --install build/release --prefix "$(PREFIX)"
+	@chown --reference=build/release build/release/install_manifest.txt
 
 check: ## the static checks: rules of the house, clang's warnings, clang-tidy, cppcheck
 	@scripts/setup check
