@@ -227,7 +227,7 @@ static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_coun
     slab->pool = pool;
     slab->block_count = block_count;
     slab->list = NO_LIST;
-    /* cppcheck-suppress AssignmentAddressToInteger */
+    // cppcheck-suppress AssignmentAddressToInteger
     slab->out = (_Atomic(uint8_t) *)(void *)(slab->bit + (block_count + 63) / 64);
     if (!lido__extent_get(pool->slab_bytes, &slab->extent)) {
         lido__sys.free(slab);

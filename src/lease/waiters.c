@@ -170,7 +170,8 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
     if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
         deadline_ns = waiter.since_ns + patience.timeout_ns;
     *leases->last_waiter = &waiter;
-    /* It leaves the queue before this frame ends. cppcheck-suppress autoVariables */
+    /* It leaves the queue before this frame ends. */
+    // cppcheck-suppress autoVariables
     leases->last_waiter = &waiter.next;
     leases->waiting++;
     leases->count.waits++;

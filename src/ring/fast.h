@@ -116,7 +116,7 @@ static inline uint64_t lido__ring_put(struct lido_ring *ring, uint64_t count, vo
     uint64_t claimed = lido__ring_claim(ring, &ring->tail, 0, count, &at);
     for (uint64_t i = 0; i < claimed; i++) {
         struct lido__ring_slot *slot = lido__ring_slot(ring, at + i);
-        slot->item = items[i];
+        slot->item = items[i]; // NOLINT(clang-analyzer-core.NullDereference): `to` or `from` is set
         lido__store(&slot->turn, at + i + 1, release);
     }
     if (claimed)

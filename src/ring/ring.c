@@ -114,7 +114,7 @@ lido_status lido_ring_create_at(const lido_ring_options *given, lido_ring **made
     struct lido__ring_slot *slots = lido__sys.alloc(slots_bytes, LIDO__RING_LINE_BYTES);
     if (!ring || !slots)
         status = fail_no_memory(&options);
-    if (status == LIDO_OK) {
+    else {
         init(ring, slots, options.capacity);
         status = lido__resource_name(&ring->resource, &kind, options.name, options.owner);
     }
