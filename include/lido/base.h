@@ -65,6 +65,7 @@ typedef enum lido_status {
     LIDO_ERR_NOT_HELD    = -9, /* given back twice, stale, or never handed out by this resource */
     LIDO_ERR_CALLBACK    = -10, /* a callback of yours failed; the message carries its code */
     LIDO_ERR_SYSTEM      = -11, /* the system refused; the message names the call and errno */
+    LIDO_ERR_DEADLOCK    = -12, /* waiting could never end; the message names who waits for whom */
 } lido_status;
 
 /* What to do about a status; a supervisor can act on it without reading text. */

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/sys.h"
 #include "base/thread.h"
+#include "base/word.h"
 
 static lido__mutex lock = LIDO__MUTEX_INIT;
 static struct lido__fork_client *clients; /* by order */
@@ -27,6 +28,7 @@ static void parent(void) {
 }
 
 static void child(void) {
+    lido__word_in_child();
     for (struct lido__fork_client *c = clients; c; c = c->next)
         c->child();
     lido__unlock(&lock);

@@ -26,6 +26,14 @@ lido_status lido__fork_register(struct lido__fork_client *client);
 /* In child(): the kernel's id, in the parent, of the thread that forked. */
 uint64_t lido__fork_parent_id(void);
 
-enum { LIDO__FORK_NEAR = 1, LIDO__FORK_REGISTRY, LIDO__FORK_THREADS, LIDO__FORK_LOG };
+/* In the order of locks. */
+enum {
+    LIDO__FORK_NEAR = 1,
+    LIDO__FORK_REGISTRY,
+    LIDO__FORK_THREADS,
+    LIDO__FORK_WAITING,
+    LIDO__FORK_FIGURES,
+    LIDO__FORK_LOG
+};
 
 #endif

@@ -30,6 +30,10 @@ static bool must_fence(void) {
     return lido__load(&mode, relaxed) == FENCED;
 }
 
+bool lido__gate_can_reach(void) {
+    return !must_fence();
+}
+
 void lido__gate_init(lido__gate *gate, void *store) {
     lido__store(&gate->busy, 0, relaxed);
     lido__store(&gate->fenced, must_fence(), relaxed);

@@ -107,6 +107,9 @@ bool lido__gate_barrier(void);
 bool lido__gate_settle(lido__gate *gate, void *empty, void *taken, bool reached,
                        uint64_t patience_ns);
 
+/* Whether barrier can be expected to work. */
+bool lido__gate_can_reach(void);
+
 /* The owner at its end takes its store out for good. */
 void *lido__gate_close(lido__gate *gate, void *empty);
 

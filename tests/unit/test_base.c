@@ -34,6 +34,7 @@ static const struct {
     {-9, "LIDO_ERR_NOT_HELD", LIDO_ADVICE_BUG},
     {-10, "LIDO_ERR_CALLBACK", LIDO_ADVICE_RETRY},
     {-11, "LIDO_ERR_SYSTEM", LIDO_ADVICE_RETRY},
+    {-12, "LIDO_ERR_DEADLOCK", LIDO_ADVICE_BUG},
 };
 
 static void each_status_has_its_number_name_and_advice_for_ever(void **state) {
@@ -47,9 +48,9 @@ static void each_status_has_its_number_name_and_advice_for_ever(void **state) {
 
 static void a_number_that_is_no_status_is_called_so(void **state) {
     (void)state;
-    CHECK(strcmp(lido_status_name((lido_status)-12), "LIDO_ERR_?") == 0);
+    CHECK(strcmp(lido_status_name((lido_status)-13), "LIDO_ERR_?") == 0);
     CHECK(strcmp(lido_status_name((lido_status)1), "LIDO_ERR_?") == 0);
-    CHECK_EQ(lido_status_advice((lido_status)-12), LIDO_ADVICE_BUG);
+    CHECK_EQ(lido_status_advice((lido_status)-13), LIDO_ADVICE_BUG);
 }
 
 /* ---- The last failure ------------------------------------------------------------------ */

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ * Who waits for what, and who holds that: the graph in which a wait that can never end is found,
+ * over locks and pools together, by the thread that is about to begin it.
+ *
+ *      thread A --holds--> lock 1 <--waits-- thread B --holds--> lease of a pool
+ *          \                                                            ^
+ *           +--------------------------- is about to wait --------------+       A gets DEADLOCK
+ *
+ * Only threads that wait stand in the graph, each with a record on its own stack; one lock guards
+ * it. A circle is closed by the last of its threads that begins to wait: that one finds it,
+ * because all others are there. Edges that point to running threads are no danger.
+ *
+ * A resource knows by whom a wait for it can be ended, and says so by the call is_stuck: true, if
+ * nobody outside of the stuck threads can. A lock asks for its one holder; a pool, whose any holder
+ * may release, asks for all of them. The search takes all that wait for stuck and lets go whoever is
+ * not, until nothing changes (the greatest fixed point); who is left will never run again, and the
+ * newcomer refuses to wait if it is among them.
+ *
+ * A thread that holds nothing of lido cannot be in a circle, and does not enter the graph: so
+ * contention for a single lock pays nothing. Resources whose holdings are not counted in
+ * lido__holds (leases can be released by any thread) set `enters` once for the thread.
+ *
+ * Identity. A thread is named by a number that is never used again in this process, and that the
+ * forking thread keeps in its child: by it locks know their holders, and that a holder is no more. */
+#ifndef LIDO_SRC_BASE_WAITING_H
+#define LIDO_SRC_BASE_WAITING_H
+
+#include "base/atomic.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- What a thread holds ----------------------------------------------------------------- */
+
+enum { LIDO__HELD_MAX = 8, LIDO__RECENT = 8 };
+
+/* Tags in the low bits of a held lock's address: its holding is being timed; its kind, for the call at
+ * death. */
+enum { LIDO__TIMED = 1, LIDO__IS_RWLOCK = 2, LIDO__TAGS = 3 };
+
+/* Readable also when there is no memory for a record (thread.h), and in signal handlers of the same
+ * thread. Static storage: no pointer to follow on the fast path of a lock. */
+struct lido__holds {
+    uint64_t self;        /* identity: a serial number and, in the low half, the kernel's id */
+    uint32_t top;         /* locks held, as far as they stand in `held`: the last is held[top] */
+    uint32_t room;        /* LIDO__HELD_MAX once this thread is known; 0 before */
+    uint32_t beyond;      /* locks held that found no room in `held` */
+    uint32_t recent_next; /* modulo LIDO__RECENT */
+    bool enters;          /* may hold what is not counted here */
+    bool is_timing;       /* one of `held` is LIDO__TIMED */
+    uint64_t timed_since_ns;
+    struct lido__holding {
+        uintptr_t lock; /* with tags */
+        const char *site;
+    } held[LIDO__HELD_MAX + 1]; /* [0] is nobody's, and spares the question whether any is held */
+    const char *recent[LIDO__RECENT];
+};
+
+extern _Thread_local struct lido__holds lido__holds __attribute__((tls_model("initial-exec")));
+
+/* Makes this thread known: gives it its identity, and an exit call. Needs no memory to succeed. */
+void lido__holds_begin(void);
+
+/* Enters a lock, with its tag, when there is room. */
+static inline bool lido__holds_push(struct lido__holds *me, uintptr_t lock, const char *site) {
+    uint32_t top = me->top + 1;
+    if (__builtin_expect(top > me->room, 0))
+        return false;
+    me->held[top].lock = lock;
+    me->held[top].site = site;
+    me->top = top;
+    return true;
+}
+
+/* The same whether there is room or not. */
+void lido__holds_push_slowly(uintptr_t lock, const char *site);
+
+/* Whether the lock was taken last, and its holding is not timed. */
+static inline bool lido__holds_is_plain_top(const struct lido__holds *me, const void *lock) {
+    return me->held[me->top].lock == (uintptr_t)lock;
+}
+
+/* Takes a lock out, wherever it stands. False: it does not, and if it is held it is among `beyond`. */
+bool lido__holds_pop(const void *lock, bool *was_timed);
+
+/* Where the lock stands in `held`; 0: nowhere. */
+static inline uint32_t lido__holds_find(const struct lido__holds *who, const void *lock) {
+    uint32_t at = who->top;
+    while (at > 0 && (who->held[at].lock & ~(uintptr_t)LIDO__TAGS) != (uintptr_t)lock)
+        at--;
+    return at;
+}
+
+/* Whether a thread is gone that had this identity. While it lives the answer is no; a thread that
+ * ended without holding a lock is not remembered. */
+bool lido__identity_is_gone(uint64_t identity);
+
+static inline uint64_t lido__identity_thread_id(uint64_t identity) {
+    return (uint32_t)identity;
+}
+
+/* Called for each lock that an ending thread holds, in that thread; with its tags. */
+typedef void (*lido__death_call)(uintptr_t lock, const char *site);
+extern _Atomic(lido__death_call) lido__on_death_of_holder;
+
+/* ---- Who waits ----------------------------------------------------------------------------- */
+
+struct lido__wait {
+    struct lido__wait *next;
+    struct lido__holds *who;
+    uint64_t self;        /* who->self */
+    const void *resource; /* what it waits for */
+    const char *name;
+    const char *site;
+    /* Whether all who could end this wait are stuck. Called under the graph's lock: it takes no
+     * lock, and reads what others write by atomics only. */
+    bool (*is_stuck)(const struct lido__wait *wait);
+    bool stuck; /* lido__waiting's own */
+};
+
+/* Enters the graph, unless the wait could never end. True: leave it after the wait.
+ * False: *chain (up to chain_max) names the other waits of the circle, the one that this thread
+ * would wait for first. They are copies, good for messages. */
+bool lido__waiting_enter(struct lido__wait *wait, struct lido__wait *chain, int chain_max,
+                         int *chain_count);
+void lido__waiting_leave(struct lido__wait *wait);
+
+/* For is_stuck: whether the thread is among the stuck. False for one that does not wait. */
+bool lido__waiting_is_stuck(uint64_t identity);
+/* For is_stuck: whether some stuck thread other than this wait's has the lock in `held`. */
+bool lido__waiting_holder_is_stuck(const struct lido__wait *wait, const void *lock);
+
+#endif

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT
+ * A thread sleeps for a lock: timed, entered into the graph of waits where that can matter, and
+ * turned away when its wait could never end. */
+#include "lock/internal.h"
+
+#include "base/log.h"
+#include "base/status.h"
+#include "base/sys.h"
+
+enum { CHAIN_MAX = 8 };
+
+/* ---- Refusals in words ------------------------------------------------------------------- */
+
+static uint64_t holder_id(const struct lido__lock_head *lock) {
+    return lido__identity_thread_id(lido__load(&lock->owner, relaxed));
+}
+
+static lido_status give_up(struct lido__lock_head *lock, lido_status status) {
+    (void)lido__add(&lock->given_up, 1, relaxed);
+    return status;
+}
+
+lido_status lido__lock_fail_recursive(struct lido__lock_head *lock, const char *kind,
+                                      const char *site) {
+    return give_up(lock, LIDO__FAIL(LIDO_ERR_DEADLOCK,
+                                    "%s \"%s\": this thread holds it already, locked at %s, and "
+                                    "would wait for itself at %s",
+                                    .word = {kind, lido__lock_name(lock),
+                                             lido__load(&lock->site, relaxed), site}));
+}
+
+lido_status lido__lock_fail_busy(struct lido__lock_head *lock, const char *kind, bool gives_up) {
+    lido_status status =
+        LIDO__FAIL(LIDO_ERR_BUSY, "%s \"%s\": held, locked at %s by thread %u",
+                   .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
+                   .number = {holder_id(lock)});
+    return gives_up ? give_up(lock, status) : status;
+}
+
+lido_status lido__lock_fail_not_held(struct lido__lock_head *lock, const char *kind) {
+    if (lido__load(&lock->owner, relaxed) == 0)
+        return LIDO__FAIL(LIDO_ERR_NOT_HELD,
+                          "%s \"%s\": this thread does not hold it, locked last at %s",
+                          .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)});
+    return LIDO__FAIL(LIDO_ERR_NOT_HELD, "%s \"%s\": thread %u holds it, locked at %s",
+                      .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
+                      .number = {holder_id(lock)});
+}
+
+static lido_status fail_gone(struct lido__lock_head *lock, const char *kind) {
+    return LIDO__FAIL(LIDO_ERR_DEADLOCK,
+                      "%s \"%s\": thread %u has ended while it held it, locked at %s",
+                      .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
+                      .number = {holder_id(lock)});
+}
+
+static lido_status fail_late(struct lido__lock_head *lock, const char *kind, uint64_t waited_ns) {
+    return LIDO__FAIL(LIDO_ERR_TIMEOUT, "%s \"%s\": waited %t; held, locked at %s by thread %u",
+                      .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
+                      .number = {waited_ns, holder_id(lock)});
+}
+
+/* The link of the circle that comes after this thread's is the one worth naming: that thread has
+ * the lock, and waits. */
+static lido_status fail_circle(struct lido__lock_head *lock, const char *kind,
+                               const struct lido__wait *chain, int count) {
+    uint64_t owner = lido__load(&lock->owner, relaxed);
+    int next = 0;
+    for (int i = 0; i < count; i++)
+        if (chain[i].self == owner)
+            next = i;
+    return LIDO__FAIL(LIDO_ERR_DEADLOCK,
+                      "%s \"%s\": waiting would never end: thread %u locked it at %s and waits at "
+                      "%s; threads in the circle: %u",
+                      .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed),
+                               count ? chain[next].site : NULL},
+                      .number = {lido__identity_thread_id(count ? chain[next].self : owner),
+                                 (uint64_t)count + 1});
+}
+
+/* ---- A holder ends ----------------------------------------------------------------------- */
+
+/* In the ending thread, which is among the dead by now. The word is written anew, so that whoever is
+ * about to sleep on the old value looks again, and finds its holder gone. Release: pairs with
+ * take_or_mark's acquire. */
+static void mourn(uintptr_t held, const char *site) {
+    struct lido__lock_head *lock = (struct lido__lock_head *)(held & ~(uintptr_t)LIDO__TAGS);
+    LIDO__LOG(LIDO_LOG_WARNING, "lock.held_at_thread_end", {"lock", lido__lock_name(lock), 0},
+              {"site", site ? site : "?", 0}, {"thread", NULL, (int64_t)holder_id(lock)});
+    if (held & LIDO__IS_RWLOCK) {
+        lido__rwlock_mourn(lock);
+        return;
+    }
+    (void)lido__exchange(&lock->word, LIDO__HELD, acq_rel);
+    lido__sys.unpark(&lock->word, INT32_MAX);
+}
+
+/* ---- The rare ends of taking ------------------------------------------------------------- */
+
+/* This thread's first lock: whoever holds one is missed at its end. */
+void lido__lock_holds_begin(void) {
+    lido__store(&lido__on_death_of_holder, mourn, relaxed);
+    if (lido__holds.self == 0)
+        lido__holds_begin();
+}
+
+lido_status lido__lock_took_slowly(struct lido__lock_head *lock, const char *site) {
+    lido__lock_holds_begin();
+    lido__holds_push_slowly((uintptr_t)lock, site);
+    return lido__lock_note(lock, &lido__holds, site);
+}
+
+/* Times one holding at a time in each thread; not that of a lock which found no room in `held`. */
+lido_status lido__lock_sample(struct lido__lock_head *lock) {
+    struct lido__holds *me = &lido__holds;
+    lido__figures_tell(lock);
+    if (lido__load(&lock->acquired, relaxed) % LIDO__TIME_EVERY != 0 || me->is_timing ||
+        !lido__holds_is_plain_top(me, lock))
+        return LIDO_OK;
+    me->held[me->top].lock |= LIDO__TIMED;
+    me->is_timing = true;
+    me->timed_since_ns = lido__sys.now_ns();
+    return LIDO_OK;
+}
+
+/* ---- Sleeping ---------------------------------------------------------------------------- */
+
+static uint64_t deadline_of(struct lido__lock_patience patience, uint64_t now_ns) {
+    if (patience.timeout_ns >= LIDO_FOREVER - now_ns)
+        return patience.deadline_ns;
+    return now_ns + patience.timeout_ns;
+}
+
+/* Errors  TIMEOUT, DEADLOCK (the holder is gone); no text is set. */
+static lido_status sleep_until(struct lido__lock_head *lock, const struct lido__lock_way *way,
+                               uint64_t deadline_ns) {
+    _Atomic(uint32_t) *word = &lock->word;
+    uint32_t expected = 0;
+    lido_status status = LIDO_OK;
+    bool is_seen = !way->has_street || lido__word_arrive(&lock->word), has_slept = false;
+    while (status == LIDO_OK && !way->take_or_mark(lock, has_slept, &word, &expected)) {
+        uint64_t until_ns = is_seen ? deadline_ns : lido__sys.now_ns() + LIDO__LOOK_UP_NS;
+        if (until_ns > deadline_ns)
+            until_ns = deadline_ns;
+        has_slept = true;
+        if (way->is_gone(lock))
+            status = LIDO_ERR_DEADLOCK;
+        else if (!lido__sys.park(word, expected, until_ns) && until_ns == deadline_ns)
+            status = LIDO_ERR_TIMEOUT;
+    }
+    if (way->has_street)
+        lido__word_depart(&lock->word);
+    if (status != LIDO_OK && way->give_up)
+        way->give_up(lock);
+    return status;
+}
+
+lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lock_way *way,
+                             struct lido__lock_patience patience, const char *site) {
+    struct lido__holds *me = &lido__holds;
+    struct lido__wait wait = {
+        .resource = lock, .name = lido__lock_name(lock), .site = site, .is_stuck = way->is_stuck};
+    struct lido__wait chain[CHAIN_MAX];
+    int chain_count = 0;
+    lido__lock_holds_begin();
+    lido__history_prepare(lock);
+    const char *held_at = lido__load(&lock->site, relaxed);
+    bool enters = me->top > 0 || me->beyond > 0 || me->enters;
+    if (enters && !lido__waiting_enter(&wait, chain, CHAIN_MAX, &chain_count))
+        return give_up(lock, fail_circle(lock, way->kind, chain, chain_count));
+    uint64_t start_ns = lido__sys.now_ns();
+    lido__blame_arrive(lock, start_ns);
+    lido_status status = sleep_until(lock, way, deadline_of(patience, start_ns));
+    uint64_t now_ns = lido__sys.now_ns();
+    uint64_t wait_ns = now_ns > start_ns ? now_ns - start_ns : 0;
+    lido__blame_depart(lock, start_ns + wait_ns);
+    if (enters)
+        lido__waiting_leave(&wait);
+    if (status == LIDO_OK)
+        lido__figures_waited(lock, site, held_at, wait_ns);
+    else if (status == LIDO_ERR_TIMEOUT)
+        return give_up(lock, fail_late(lock, way->kind, wait_ns));
+    else
+        return give_up(lock, fail_gone(lock, way->kind));
+    return status;
+}
