@@ -92,12 +92,16 @@ struct lido__lock_way {
                          uint32_t *expected);
     bool (*is_stuck)(const struct lido__wait *wait);
     bool (*is_gone)(struct lido__lock_head *lock); /* who has it will never unlock it */
-    void (*give_up)(struct lido__lock_head *lock); /* NULL: nothing to undo */
+    /* The thread goes away without it. is_gone: and so must everybody else, of whom some may have
+     * looked before the holder ended, and be about to sleep on the mark that this one left. */
+    void (*give_up)(struct lido__lock_head *lock, bool is_gone);
 };
 
 lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lock_way *way,
                              struct lido__lock_patience patience, const char *site);
 
+/* Writes the word of a mutex anew and wakes all, in the ending holder and in each who hears of it. */
+void lido__mutex_mourn(struct lido__lock_head *lock);
 /* A thread that has this rwlock ends. */
 void lido__rwlock_mourn(struct lido__lock_head *head);
 

@@ -52,11 +52,24 @@ static bool is_gone(struct lido__lock_head *lock) {
     return lido__identity_is_gone(lido__load(&lock->owner, relaxed));
 }
 
+/* Whoever is about to sleep on the old value looks again, and finds its holder gone. Release: pairs
+ * with the acquire of take_or_mark. */
+void lido__mutex_mourn(struct lido__lock_head *lock) {
+    (void)lido__exchange(&lock->word, LIDO__HELD, acq_rel);
+    lido__sys.unpark(&lock->word, INT32_MAX);
+}
+
+static void give_up(struct lido__lock_head *lock, bool is_gone_now) {
+    if (is_gone_now)
+        lido__mutex_mourn(lock);
+}
+
 static const struct lido__lock_way way = {.kind = kind_name,
                                           .has_street = true,
                                           .take_or_mark = take_or_mark,
                                           .is_stuck = is_stuck,
-                                          .is_gone = is_gone};
+                                          .is_gone = is_gone,
+                                          .give_up = give_up};
 
 __attribute__((noinline)) static lido_status
 lock_slowly(struct lido__lock_head *lock, struct lido__lock_patience patience, const char *site) {

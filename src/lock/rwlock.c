@@ -35,7 +35,7 @@ static struct lido__rwword word_of(struct lido__lock_head *head) {
 static void wake(struct lido__lock_head *head, enum lido__rw_wake whom) {
     struct lido__rwword rw = word_of(head);
     if (whom & LIDO__WAKE_WRITER) {
-        (void)lido__add(rw.turn, 1, relaxed);
+        lido__rw_raise_turn(rw);
         lido__sys.unpark(rw.turn, 1);
     }
     if (whom & LIDO__WAKE_READERS)
@@ -54,12 +54,22 @@ static bool write_or_mark(struct lido__lock_head *head, bool has_slept, _Atomic(
     return lido__rw_write_or_mark(word_of(head), has_slept, expected);
 }
 
-static void writer_gives_up(struct lido__lock_head *head) {
+static void wake_all(struct lido__lock_head *head) {
     struct lido__rwword rw = word_of(head);
     lido__rw_unmark(rw);
-    (void)lido__add(rw.turn, 1, relaxed);
+    lido__rw_raise_turn(rw);
     lido__sys.unpark(rw.turn, INT32_MAX);
     lido__sys.unpark(rw.state, INT32_MAX);
+}
+
+static void reader_gives_up(struct lido__lock_head *head, bool gone) {
+    if (gone)
+        wake_all(head);
+}
+
+static void writer_gives_up(struct lido__lock_head *head, bool gone) {
+    (void)gone;
+    wake_all(head);
 }
 
 static bool is_gone(struct lido__lock_head *head) {
@@ -80,8 +90,11 @@ static bool is_stuck(const struct lido__wait *wait) {
     return lido__waiting_is_stuck(owner) || lido__waiting_holder_is_stuck(wait, head);
 }
 
-static const struct lido__lock_way read_way = {
-    .kind = kind_name, .take_or_mark = read_or_mark, .is_stuck = is_stuck, .is_gone = is_gone};
+static const struct lido__lock_way read_way = {.kind = kind_name,
+                                               .take_or_mark = read_or_mark,
+                                               .is_stuck = is_stuck,
+                                               .is_gone = is_gone,
+                                               .give_up = reader_gives_up};
 static const struct lido__lock_way write_way = {.kind = kind_name,
                                                 .take_or_mark = write_or_mark,
                                                 .is_stuck = is_stuck,
@@ -158,7 +171,7 @@ void lido__rwlock_mourn(struct lido__lock_head *head) {
     uint32_t seen = lido__load(&head->word, relaxed);
     while ((seen & LIDO__RW_COUNT) != LIDO__RW_WRITER &&
            !lido__cas(&head->word, &seen, seen | LIDO__RW_MOURNS, release, relaxed)) {}
-    writer_gives_up(head);
+    wake_all(head);
 }
 
 lido_status lido_rwlock_destroy(lido_rwlock *lock) {

@@ -20,7 +20,8 @@
  *
  * Writers sleep on `turn`, which each wake raises: they read it before they look at state.
  *
- * Orders: taking acquires, dropping releases, as in P4. turn needs none: park compares it. */
+ * Orders: taking acquires, dropping releases, as in P4. So does turn, for state: a writer that is
+ * woken must not read the state from before. */
 #ifndef LIDO_SRC_LOCK_RWWORD_H
 #define LIDO_SRC_LOCK_RWWORD_H
 
@@ -67,15 +68,15 @@ static inline bool lido__rw_try_write(struct lido__rwword rw) {
 /* Takes, or leaves a mark and says what to sleep on, while it has which value. */
 static inline bool lido__rw_read_or_mark(struct lido__rwword rw, bool has_slept,
                                          uint32_t *expected) {
-    uint32_t seen = lido__load(rw.state, relaxed);
+    uint32_t seen = lido__load(rw.state, acquire); /* pairs with unmark */
     for (;;) {
         if (lido__rw_may_read(seen, has_slept)) {
-            if (lido__cas(rw.state, &seen, seen + 1, acquire, relaxed))
+            if (lido__cas(rw.state, &seen, seen + 1, acquire, acquire))
                 return true;
             continue;
         }
         *expected = seen | LIDO__RW_READERS_SLEEP;
-        if (seen == *expected || lido__cas(rw.state, &seen, *expected, relaxed, relaxed))
+        if (seen == *expected || lido__cas(rw.state, &seen, *expected, acquire, acquire))
             return false;
     }
 }
@@ -83,7 +84,7 @@ static inline bool lido__rw_read_or_mark(struct lido__rwword rw, bool has_slept,
 static inline bool lido__rw_write_or_mark(struct lido__rwword rw, bool has_slept,
                                           uint32_t *expected) {
     uint32_t mark = has_slept ? LIDO__RW_WRITERS_SLEEP : 0;
-    /* Acquire: state is looked at after it. */
+    /* Acquire: pairs with raise_turn. */
     *expected = lido__load(rw.turn, acquire);
     uint32_t seen = lido__load(rw.state, relaxed);
     for (;;) {
@@ -115,11 +116,18 @@ static inline enum lido__rw_wake lido__rw_drop(struct lido__rwword rw) {
            (cleared & LIDO__RW_READERS_SLEEP ? LIDO__WAKE_READERS : LIDO__WAKE_NOBODY);
 }
 
-/* A writer that gives up. Everybody is to be woken. */
+/* Before writers are woken. Release: pairs with the acquire in write_or_mark; who sees the new turn
+ * sees the state that is free. */
+static inline void lido__rw_raise_turn(struct lido__rwword rw) {
+    (void)lido__add(rw.turn, 1, release);
+}
+
+/* A writer that gives up, or a holder that ended. Everybody is to be woken. Release: who marks anew
+ * after it, and so sleeps although it was woken, sees why that was done. */
 static inline void lido__rw_unmark(struct lido__rwword rw) {
     uint32_t seen = lido__load(rw.state, relaxed);
     uint32_t both = LIDO__RW_WRITERS_SLEEP | LIDO__RW_READERS_SLEEP;
-    while (!lido__cas(rw.state, &seen, seen & ~both, relaxed, relaxed)) {}
+    while (!lido__cas(rw.state, &seen, seen & ~both, release, relaxed)) {}
 }
 
 #endif

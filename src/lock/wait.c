@@ -80,19 +80,15 @@ static lido_status fail_circle(struct lido__lock_head *lock, const char *kind,
 
 /* ---- A holder ends ----------------------------------------------------------------------- */
 
-/* In the ending thread, which is among the dead by now. The word is written anew, so that whoever is
- * about to sleep on the old value looks again, and finds its holder gone. Release: pairs with
- * take_or_mark's acquire. */
+/* In the ending thread, which is among the dead by now. */
 static void mourn(uintptr_t held, const char *site) {
     struct lido__lock_head *lock = (struct lido__lock_head *)(held & ~(uintptr_t)LIDO__TAGS);
     LIDO__LOG(LIDO_LOG_WARNING, "lock.held_at_thread_end", {"lock", lido__lock_name(lock), 0},
               {"site", site ? site : "?", 0}, {"thread", NULL, (int64_t)holder_id(lock)});
-    if (held & LIDO__IS_RWLOCK) {
+    if (held & LIDO__IS_RWLOCK)
         lido__rwlock_mourn(lock);
-        return;
-    }
-    (void)lido__exchange(&lock->word, LIDO__HELD, acq_rel);
-    lido__sys.unpark(&lock->word, INT32_MAX);
+    else
+        lido__mutex_mourn(lock);
 }
 
 /* ---- The rare ends of taking ------------------------------------------------------------- */
@@ -150,8 +146,8 @@ static lido_status sleep_until(struct lido__lock_head *lock, const struct lido__
     }
     if (way->has_street)
         lido__word_depart(&lock->word);
-    if (status != LIDO_OK && way->give_up)
-        way->give_up(lock);
+    if (status != LIDO_OK)
+        way->give_up(lock, status == LIDO_ERR_DEADLOCK);
     return status;
 }
 

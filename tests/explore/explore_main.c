@@ -16,14 +16,16 @@
 
 extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
+extern const struct explore_kernel explore_lock_kernels[];
 extern const struct explore_kernel explore_block_pool_kernels[];
 extern const struct explore_kernel explore_object_pool_kernels[];
 
-/* The first two prove the gate; mutants of its operations are tried on them. */
-enum { PROVING = 2 };
+/* The first three prove the gate and the words of locks; mutants of their operations are tried on
+ * them. */
+enum { PROVING = 3 };
 static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels, explore_gate_kernels, explore_block_pool_kernels,
-    explore_object_pool_kernels, NULL};
+    explore_litmus_kernels,     explore_gate_kernels,        explore_lock_kernels,
+    explore_block_pool_kernels, explore_object_pool_kernels, NULL};
 
 /* Orders that no kernel needs and that stand all the same. */
 static const struct {
@@ -38,6 +40,13 @@ static const struct {
     {"src/base/gate.c", "&gate->store", EXPLORE_CAS, WEAKEN, memory_order_relaxed,
      "take: the fence of barrier would do, but ThreadSanitizer knows no fences; settle: C11 wants "
      "success no weaker than failure"},
+    {"src/base/word.c", "&street->drops", EXPLORE_STORE, SKIP, 0,
+     "a street that is quiet earlier or later is a question of speed"},
+    {"src/base/word.c", "&street->drops", EXPLORE_STORE, DELAY, 0, "the same"},
+    {"src/base/word.c", "&street->state", EXPLORE_CAS, WEAKEN, memory_order_relaxed,
+     "carries the barrier of one sleeper to the next, so that the drops before it precede the next "
+     "one's mark; here all stores to an object come in the order of execution anyway"},
+    {"src/base/word.c", "&street->state", EXPLORE_ADD, WEAKEN, memory_order_relaxed, "its partner"},
 };
 
 static bool deep;
@@ -201,7 +210,8 @@ static bool is_proved(const struct explore_site *site) {
         for (const struct explore_kernel *k = families[f]; k->name; k++)
             proving <<= 1;
     return (explore_kernels_at(site) & (proving - 1)) != 0 &&
-           (strstr(site->file, "src/base/gate.") || site->kind == EXPLORE_MEMBARRIER);
+           (strstr(site->file, "src/base/gate.") || strstr(site->file, "src/base/word.") ||
+            strstr(site->file, "src/lock/rwword.") || site->kind == EXPLORE_MEMBARRIER);
 }
 
 /* Each place once. */
