@@ -22,7 +22,11 @@
  *   - Release needs no memory.
  *
  * Callbacks run with no lock held, several at once, in the thread that acquires, releases,
- * prepares, trims or destroys. They may call lido, but not acquire from the same pool.
+ * prepares, trims or destroys. They may call lido; an acquire from the same pool inside one is
+ * refused (DEADLOCK). One that is left by a C++ exception, pthread_exit or cancellation costs its
+ * object; another can be built in its place at once. Do not longjmp out of one: its place is then
+ * empty until this thread ends, or calls acquire, prepare, trim or close from a frame further out,
+ * or one that overwrote what the callback left on the stack.
  *
  * A child of fork() may go on: leases of the thread that forked stay its own; objects that other
  * threads held at that moment are lost there, neither handed out nor destroyed.
@@ -119,6 +123,7 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
  *          CALLBACK   create failed
  *          CLOSED     lido_object_pool_close was called
  *          NO_MEMORY  no memory for more slots
+ *          DEADLOCK   called inside a callback of this pool
  *          On any error lease->object is NULL.
  * Waits    for a release, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \
@@ -194,7 +199,8 @@ typedef struct lido_object_pool_stats {
     uint64_t existing;        /* objects that exist or are being built or ended */
     uint64_t created;         /* objects built since creation */
     uint64_t destroyed;       /* objects ended since creation */
-    uint64_t lost;            /* objects that other threads held when this process was forked */
+    uint64_t lost;            /* objects that other threads held when this process was forked, or
+                                 whose callback did not come back */
     uint64_t waiting;         /* threads that wait now */
     uint64_t waits;           /* acquires that had to wait, since creation */
     uint64_t wait_total_ns;   /* and for how long in all */

@@ -303,6 +303,16 @@ void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
     lido__leases_unlock_and_wake(leases);
 }
 
+void lido__lease_abandon(struct lido__leases *leases, uint32_t slot) {
+    struct lido__slot *at = lido__slot_at(leases, slot);
+    bool had_object = lido__load(&at->object, relaxed) != NULL; /* claimed */
+    lido__store(&at->object, NULL, relaxed);
+    lido__lock(&leases->lock);
+    leases->count.lost += had_object;
+    lido__unlock(&leases->lock);
+    lido__lease_vacate(leases, slot);
+}
+
 /* ---- Stores ------------------------------------------------------------------------------ */
 
 static void link_store(struct lido__leases *leases, struct lido__lease_store *store) {
@@ -318,6 +328,8 @@ static void link_store(struct lido__leases *leases, struct lido__lease_store *st
 static void leave(struct lido__near *near, bool vanished) {
     struct lido__lease_store *store = (struct lido__lease_store *)(void *)near;
     struct lido__leases *leases = store->leases;
+    if (!vanished) /* else the child has given up what vanished threads had claimed */
+        lido__callback_end_all(store);
     lido__lock(&leases->lock);
     if (vanished)
         (void)lido__gate_adopt(&store->gate, &lido__shelf_empty);
@@ -334,6 +346,10 @@ static void leave(struct lido__near *near, bool vanished) {
     lido__leases_unlock_and_wake(leases);
 }
 
+struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases) {
+    return (struct lido__lease_store *)(void *)lido__near_find(leases->id, leases);
+}
+
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     struct lido__thread *thread = lido__thread();
     struct lido__near *near = thread ? lido__near_find(leases->id, leases) : NULL;
@@ -347,6 +363,7 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     store->shelf.room = LIDO__SHELF_SLOTS;
     store->thread_id = (uint32_t)thread->id;
     store->until_tick = 1;
+    store->slow_only = leases->slow_only;
     store->near.leave = leave;
     lido__gate_init(&store->gate, &store->shelf);
     lido__lock(&lido__near_lock);

@@ -69,6 +69,18 @@ struct lido__shelf {
 
 extern struct lido__shelf lido__shelf_empty;
 
+/* A callback of this thread at work on a claimed slot: see callbacks.c. */
+struct lido__callback_note {
+    uintptr_t frame; /* of the function that called it; 0: the note is free */
+    const volatile uint64_t
+        *sign; /* stands in that frame, and holds `number` while the frame does */
+    uint64_t number;
+    const char *name;
+    uint32_t slot;
+};
+
+enum { LIDO__CALLBACK_NOTES = 4, LIDO__CALLBACK_ROOM = 1024 };
+
 /* What a thread has for one pool. Written by its thread only, but for the links. */
 struct lido__lease_store {
     struct lido__near near;
@@ -80,7 +92,10 @@ struct lido__lease_store {
     _Atomic(uint64_t) released;
     uint32_t thread_id;
     uint32_t until_tick; /* acquires until the clock is looked at */
+    uint32_t slow_only;  /* reasons why acquires take the slow path: those of the pool, and notes */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
+    uint64_t note_count;                                    /* notes ever made */
+    struct lido__callback_note note[LIDO__CALLBACK_NOTES];
 };
 
 struct lido__waiter {
@@ -105,6 +120,7 @@ struct lido__leases {
     _Atomic(struct lido__slot *) chunk[LIDO__LEASE_CHUNKS];
     uint64_t id;            /* of the resource: chooses the chain of lido__near */
     _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
+    uint32_t slow_only;     /* 1: acquires take the slow path; fixed before the first one */
 
     _Alignas(64) lido__mutex lock; /* guards what follows */
     struct lido__waiter *first_waiter, **last_waiter;
@@ -158,6 +174,32 @@ bool lido__lease_put(struct lido__leases *leases, uint32_t slot);
 /* Ends a claim: the slot has no object and is vacant. */
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot);
 
+/* Ends a claim whose thread will not come back to it: its object is lost, the slot vacant. */
+void lido__lease_abandon(struct lido__leases *leases, uint32_t slot);
+
+/* ---- Callbacks on claimed slots (callbacks.c) ---------------------------------------------- */
+
+/* Lies in the frame of the function that calls a callback. */
+struct lido__callback {
+    struct lido__leases *leases; /* NULL: it came back */
+    struct lido__lease_store *store;
+    volatile uint64_t sign;
+    uint32_t note, slot;
+};
+
+/* The frame is that of the caller, who is not inlined and has LIDO__CALLBACK_ROOM bytes in it. */
+void lido__callback_note(struct lido__callback *callback, uintptr_t frame, const char *name);
+void lido__callback_forget(const struct lido__callback *callback);
+
+/* Ends claims of this thread whose callbacks were left by longjmp. Returns the name of the callback
+ * from inside of which this is called; NULL: of none that is known. */
+const char *lido__callback_settle(struct lido__leases *leases);
+
+/* The thread of this store ends: all its frames on its own stack are gone. */
+void lido__callback_end_all(struct lido__lease_store *store);
+
+/* ---- Waking, limits, figures ---------------------------------------------------------------- */
+
 /* Hands the lock back, serving and waking whom the caller's change concerns. */
 void lido__leases_unlock_and_wake(struct lido__leases *leases);
 
@@ -178,6 +220,9 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id);
 
 /* This thread's store, made if need be; NULL: no memory for one, and every call takes the lock. */
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
+
+/* The same, but makes none. */
+struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases);
 
 /* The slow end of lido__lease_must_empty. */
 void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);

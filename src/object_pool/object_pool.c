@@ -12,8 +12,9 @@
  *        +------- idle, on a shelf <-------+
  *
  * A claimed slot belongs to one thread, which runs a callback on its object without any lock. When
- * the callback does not come back (an exception, pthread_exit, cancellation) a guard on the stack
- * ends the claim: the object is given up, and the slot is vacant for another. */
+ * the callback does not come back (an exception, pthread_exit, cancellation) what lies in the frame
+ * of call() ends the claim: the object is given up, and the slot is vacant for another. longjmp
+ * runs nothing: src/lease/callbacks.c tells what is done about it. */
 #include "object_pool/internal.h"
 
 #include "base/fork.h"
@@ -34,33 +35,28 @@ enum {
 
 /* ---- Callbacks: never with the lock ------------------------------------------------------- */
 
-/* Stands on the stack while a callback has a claimed slot in hand. */
-struct guard {
-    struct lido_object_pool *pool; /* NULL: the callback came back */
-    uint32_t slot;
-};
-
-static void end_guard(struct guard *guard) {
-    struct lido_object_pool *pool = guard->pool;
-    if (!pool)
+/* When the callback did not come back: its frame is being unwound. */
+static void end_callback(struct lido__callback *callback) {
+    if (!callback->leases)
         return;
-    struct lido__slot *at = lido__slot_at(&pool->leases, guard->slot);
-    bool had_object = lido__load(&at->object, relaxed) != NULL; /* claimed */
-    lido__store(&at->object, NULL, relaxed);
-    lido__lock(&pool->leases.lock);
-    pool->leases.count.lost += had_object;
-    lido__unlock(&pool->leases.lock);
-    lido__lease_vacate(&pool->leases, guard->slot);
+    lido__callback_forget(callback);
+    lido__lease_abandon(callback->leases, callback->slot);
 }
 
 enum callback { CREATE, VALIDATE, RESET, DESTROY };
 
-static int call(struct lido_object_pool *pool, enum callback which, uint32_t slot, void **object) {
+/* Not inlined, and with room in its frame: so a callback at work is told from one that was left. */
+static __attribute__((noinline, no_sanitize_address)) int
+call(struct lido_object_pool *pool, enum callback which, uint32_t slot, void **object) {
     static const char *const names[] = {"create", "validate", "reset", "destroy"};
     const lido_object_pool_options *options = &pool->options;
     int code = 0;
+    char room[LIDO__CALLBACK_ROOM];
+    __asm__ volatile("" : : "r"(room) : "memory"); /* it is there, though nobody uses it */
     {
-        struct guard guard __attribute__((cleanup(end_guard))) = {pool, slot};
+        struct lido__callback callback
+            __attribute__((cleanup(end_callback))) = {.leases = &pool->leases, .slot = slot};
+        lido__callback_note(&callback, (uintptr_t)__builtin_frame_address(0), names[which]);
         if (which == CREATE)
             code = options->create(options->context, object);
         else if (which == VALIDATE)
@@ -69,7 +65,8 @@ static int call(struct lido_object_pool *pool, enum callback which, uint32_t slo
             code = options->reset(options->context, *object);
         else if (options->destroy)
             options->destroy(options->context, *object);
-        guard.pool = NULL;
+        lido__callback_forget(&callback);
+        callback.leases = NULL;
     }
     if (code)
         LIDO__LOG(LIDO_LOG_WARNING, "object_pool.callback_failed",
@@ -157,6 +154,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     lido__leases_init(&pool->leases, options.object_limit);
     pool->leases.waiter_limit = options.waiter_limit;
     pool->leases.bypass = bypass_of(&options);
+    pool->leases.slow_only = options.validate != NULL;
     pool->options = options;
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
@@ -227,6 +225,8 @@ static inline void give(struct lido_object_pool *pool, struct lido__lease_store 
 lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
     lido_status status = LIDO_OK;
     uint32_t slot;
+    (void)lido__lease_store_make(&pool->leases); /* for the notes of callbacks */
+    (void)lido__callback_settle(&pool->leases);
     lido__lock(&pool->leases.lock);
     uint64_t limit = pool->leases.limit;
     lido__unlock(&pool->leases.lock);
@@ -295,7 +295,14 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
                                                             struct lido__patience patience,
                                                             lido_lease *lease, const char *site) {
     uint32_t slot = LIDO__NO_SLOT;
+    const char *callback = lido__callback_settle(&pool->leases);
     lease->object = NULL;
+    if (callback)
+        return LIDO__FAIL(
+            LIDO_ERR_DEADLOCK,
+            "object_pool \"%s\": acquire at %s inside its own %s callback is refused: "
+            "it could wait for itself",
+            .word = {pool->resource.info.name, site, callback});
     lido_status status = lido__lease_claim(&pool->leases, patience, &slot);
     if (status == LIDO_ERR_EMPTY && patience.timeout_ns == 0)
         status = LIDO_ERR_TIMEOUT;
@@ -309,7 +316,7 @@ static inline bool acquire_fast(struct lido_object_pool *pool, lido_lease *lease
                                 const char *site) {
     struct lido__leases *leases = &pool->leases;
     struct lido__lease_store *store = lido__lease_store_of(leases);
-    if (!store || pool->options.validate)
+    if (!store || store->slow_only)
         return false;
     uint32_t slot = lido__lease_take(store);
     if (__builtin_expect(slot == LIDO__NO_SLOT, 0))
@@ -431,6 +438,7 @@ lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *leas
 /* ---- The end, and the limit --------------------------------------------------------------- */
 
 lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) {
+    (void)lido__callback_settle(&pool->leases);
     if (lido__leases_close(&pool->leases, timeout_ns) == LIDO_OK)
         return LIDO_OK;
     return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
@@ -440,6 +448,7 @@ lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) 
 uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
     uint64_t destroyed = 0;
     uint32_t slot;
+    (void)lido__callback_settle(&pool->leases);
     while ((slot = lido__lease_claim_idle(&pool->leases, keep_count)) != LIDO__NO_SLOT) {
         end_object(pool, slot);
         lido__lease_vacate(&pool->leases, slot);
