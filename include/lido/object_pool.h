@@ -18,7 +18,7 @@
  *     named in lido_last_error(), and harm nothing.
  *   - An acquire ends by its deadline unless a callback of yours runs longer.
  *   - Waiters are served in the order they came, but for a bounded overtaking (`order`).
- *   - No thread waits while an object is free.
+ *   - No thread waits while an object is free, or for threads that all wait themselves.
  *   - Release needs no memory.
  *
  * Callbacks run with no lock held, several at once, in the thread that acquires, releases,
@@ -77,6 +77,10 @@ typedef struct lido_object_pool_options {
 
     uint64_t order;          /* lido_object_pool_order */
     uint64_t overtake_limit; /* for BOUNDED, 1 to 1,000,000; default 8 */
+
+    /* 1: leases are handed on, and released by other threads than acquired them. Then nobody can
+     * say that a wait would never end, and none is refused as DEADLOCK. */
+    uint64_t handed_on;
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */
@@ -123,7 +127,9 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
  *          CALLBACK   create failed
  *          CLOSED     lido_object_pool_close was called
  *          NO_MEMORY  no memory for more slots
- *          DEADLOCK   called inside a callback of this pool
+ *          DEADLOCK   called inside a callback of this pool; or every object is held by a thread
+ *                     that itself waits, for this pool, another one or a lido lock: this one
+ *                     among them. The message names both lines; unless `handed_on`
  *          On any error lease->object is NULL.
  * Waits    for a release, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \

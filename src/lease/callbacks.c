@@ -41,12 +41,13 @@ void lido__callback_note(struct lido__callback *callback, uintptr_t frame, const
         return;
     }
     /* No two signs are alike, nor like the addresses and small numbers that fill a stack. */
-    callback->sign = (++store->note_count ^ frame) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t number = (++store->note_count ^ frame) * UINT64_C(0x9e3779b97f4a7c15);
+    lido__store(&callback->sign, number, relaxed); /* for this thread */
     callback->note = i;
     store->slow_only++;
     store->note[i] = (struct lido__callback_note){.frame = frame,
                                                   .sign = &callback->sign,
-                                                  .number = callback->sign,
+                                                  .number = number,
                                                   .name = name,
                                                   .slot = callback->slot};
 }
@@ -58,15 +59,16 @@ void lido__callback_forget(const struct lido__callback *callback) {
         return;
     if (!store)
         store = lido__lease_store_find(callback->leases);
-    if (store != callback->store || store->note[callback->note].number != callback->sign)
+    uint64_t number = lido__load(&callback->sign, relaxed); /* written by this call */
+    if (store != callback->store || store->note[callback->note].number != number)
         return;
     store->note[callback->note].frame = 0;
     store->slow_only--;
 }
 
 /* Stack memory that may belong to anything by now; above the caller's frame, so it is there. */
-__attribute__((no_sanitize_address)) static uint64_t read_sign(const volatile uint64_t *sign) {
-    return *sign;
+__attribute__((no_sanitize_address)) static uint64_t read_sign(const _Atomic(uint64_t) *sign) {
+    return lido__load(sign, relaxed); /* written by this thread */
 }
 
 static void end_note(struct lido__lease_store *store, struct lido__callback_note *note) {

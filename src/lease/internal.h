@@ -5,6 +5,8 @@
 
 #include "lease/lease.h"
 
+#include "base/waiting.h"
+
 /* An idle slot, else a vacant one below the limit, as things are. May let the lock go to make room
  * for slots; sets *no_memory when that failed. */
 uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory);
@@ -15,6 +17,11 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
 
 /* P2: turns to the shared regime and empties every shelf that can be reached. */
 void lido__lease_gather(struct lido__leases *leases);
+
+/* Enters the graph of who waits for what, without the lock. False: the wait could never end. Of
+ * a pool's waits each is in it from joining the queue to the end of the claim. */
+bool lido__lease_wait_begins(struct lido__leases *leases, struct lido__wait *wait,
+                             struct lido__knot *knot);
 
 void lido__leases_forget_waiters(struct lido__leases *leases);
 

@@ -72,7 +72,7 @@ extern struct lido__shelf lido__shelf_empty;
 /* A callback of this thread at work on a claimed slot: see callbacks.c. */
 struct lido__callback_note {
     uintptr_t frame; /* of the function that called it; 0: the note is free */
-    const volatile uint64_t
+    const _Atomic(uint64_t)
         *sign; /* stands in that frame, and holds `number` while the frame does */
     uint64_t number;
     const char *name;
@@ -135,6 +135,7 @@ struct lido__leases {
     uint32_t store_count;
     _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
     bool is_closed;
+    bool is_handed_on; /* leases are released by other threads than acquired them; fixed */
 };
 
 /* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
@@ -148,15 +149,24 @@ void lido__leases_collect(struct lido__leases *leases);
 /* Ends all stores. No other call on the pool may be running. */
 void lido__leases_end(struct lido__leases *leases);
 
+/* A wait that could never end: one of its threads, which holds and waits. */
+struct lido__knot {
+    const char *held_at, *waits_at;
+    uint64_t thread_id, thread_count;
+};
+
 /* How long to wait. timeout_ns counts from the first wait; LIDO_FOREVER: the deadline alone does. */
 struct lido__patience {
     uint64_t timeout_ns, deadline_ns;
+    const char *site;
+    struct lido__knot *knot; /* filled when the answer is DEADLOCK */
     bool may_wait;
 };
 
 /* Claims a slot: an idle one (its object is in it), else a vacant one below the limit, else waits.
  * LIDO_OK: *claimed is the caller's until commit, put or vacate.
- * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY; no text is set. */
+ * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY, DEADLOCK; no text
+ * is set. */
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed);
 /* Claims a vacant slot if fewer than `below` exist. Else LIMIT, CLOSED or NO_MEMORY; no text. */
@@ -183,7 +193,7 @@ void lido__lease_abandon(struct lido__leases *leases, uint32_t slot);
 struct lido__callback {
     struct lido__leases *leases; /* NULL: it came back */
     struct lido__lease_store *store;
-    volatile uint64_t sign;
+    _Atomic(uint64_t) sign;
     uint32_t note, slot;
 };
 

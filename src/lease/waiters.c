@@ -137,8 +137,26 @@ static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter
     return status;
 }
 
+/* Called and returns with the lock held. The slot that somebody handed over while the graph was
+ * looked at is taken. */
+static lido_status enter_and_wait(struct lido__leases *leases, struct lido__waiter *waiter,
+                                  struct lido__wait *edge, struct lido__knot *knot,
+                                  uint64_t deadline_ns) {
+    if (deadline_ns <= waiter->since_ns) /* it is late already, and will not sleep */
+        return wait(leases, waiter, deadline_ns);
+    lido__unlock(&leases->lock);
+    bool may_end = lido__lease_wait_begins(leases, edge, knot);
+    lido__lock(&leases->lock);
+    bool is_sent_away = leases->is_closed && lido__load(&waiter->word, relaxed) != 0;
+    if (may_end || is_sent_away || waiter->slot != LIDO__NO_SLOT)
+        return wait(leases, waiter, deadline_ns);
+    leave_queue(leases, waiter);
+    return LIDO_ERR_DEADLOCK;
+}
+
+/* Called and returns with the lock held; after handing it back, the edge has to leave the graph. */
 static lido_status join_and_wait(struct lido__leases *leases, struct lido__patience patience,
-                                 uint32_t *claimed) {
+                                 struct lido__wait *edge, uint32_t *claimed) {
     struct lido__waiter waiter = {.since_ns = lido__sys.now_ns(),
                                   .thread_id = (uint32_t)lido__thread_id(),
                                   .slot = LIDO__NO_SLOT};
@@ -150,7 +168,8 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
     leases->waiting++;
     leases->count.waits++;
     leases->calm_calls = 0;
-    lido_status status = wait(leases, &waiter, deadline_ns);
+    edge->site = patience.site;
+    lido_status status = enter_and_wait(leases, &waiter, edge, patience.knot, deadline_ns);
     uint64_t now_ns = lido__sys.now_ns();
     count_wait(leases, now_ns > waiter.since_ns ? now_ns - waiter.since_ns : 0, waiter.passed);
     *claimed = waiter.slot;
@@ -166,9 +185,11 @@ static bool may_overtake(struct lido__leases *leases) {
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed) {
     struct lido__lease_store *store = lido__lease_store_make(leases);
+    struct lido__wait edge = {.resource = NULL};
     bool no_memory = false;
     lido_status status = LIDO_OK;
     *claimed = LIDO__NO_SLOT;
+    lido__holds.enters = true; /* what it may hold from now on is known by the slots */
     lido__tick_advance();
     lido__lock(&leases->lock);
     if (leases->is_closed)
@@ -186,13 +207,15 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
         else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
             status = LIDO_ERR_LIMIT;
         else
-            status = join_and_wait(leases, patience, claimed);
+            status = join_and_wait(leases, patience, &edge, claimed);
     }
     if (status == LIDO_ERR_TIMEOUT || status == LIDO_ERR_EMPTY)
         leases->count.timeouts++;
     if (*claimed != LIDO__NO_SLOT)
         lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     lido__leases_unlock_and_wake(leases);
+    if (edge.resource)
+        lido__waiting_leave(&edge);
     return status;
 }
 

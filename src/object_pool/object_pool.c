@@ -155,6 +155,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->leases.waiter_limit = options.waiter_limit;
     pool->leases.bypass = bypass_of(&options);
     pool->leases.slow_only = options.validate != NULL;
+    pool->leases.is_handed_on = options.handed_on != 0;
     pool->options = options;
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
@@ -278,6 +279,16 @@ static lido_status hand_out(struct lido_object_pool *pool, uint32_t slot, lido_l
     return LIDO_OK;
 }
 
+static lido_status fail_knot(const struct lido_object_pool *pool, const char *site,
+                             const struct lido__knot *knot) {
+    return LIDO__FAIL(
+        LIDO_ERR_DEADLOCK,
+        "object_pool \"%s\": waiting at %s would never end: all is held by threads that "
+        "wait; thread %u acquired at %s and waits at %s; threads in the circle: %u",
+        .word = {pool->resource.info.name, site, knot->held_at, knot->waits_at},
+        .number = {knot->thread_id, knot->thread_count});
+}
+
 static lido_status fail_claim(struct lido_object_pool *pool, lido_status status) {
     if (status == LIDO_ERR_CLOSED)
         return fail_closed(pool);
@@ -303,7 +314,12 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
             "object_pool \"%s\": acquire at %s inside its own %s callback is refused: "
             "it could wait for itself",
             .word = {pool->resource.info.name, site, callback});
+    struct lido__knot knot = {.thread_count = 0};
+    patience.site = site;
+    patience.knot = &knot;
     lido_status status = lido__lease_claim(&pool->leases, patience, &slot);
+    if (status == LIDO_ERR_DEADLOCK)
+        return fail_knot(pool, site, &knot);
     if (status == LIDO_ERR_EMPTY && patience.timeout_ns == 0)
         status = LIDO_ERR_TIMEOUT;
     if (status != LIDO_OK)
