@@ -5,6 +5,7 @@
 
 #include <lido/base.h>
 #include <lido/block_pool.h>
+#include <lido/lease.h>
 #include <lido/lock.h>
 #include <lido/object_pool.h>
 #include <lido/registry.h>

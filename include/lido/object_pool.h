@@ -81,6 +81,8 @@ typedef struct lido_object_pool_options {
     /* 1: leases are handed on, and released by other threads than acquired them. Then nobody can
      * say that a wait would never end, and none is refused as DEADLOCK. */
     uint64_t handed_on;
+
+    uint64_t leak_floor_ns; /* held for less, nothing is a leak; default 30 s: lido/lease.h */
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */

@@ -83,6 +83,10 @@ static uint64_t real_thread_id(void) {
     return (uint64_t)syscall(SYS_gettid);
 }
 
+static bool real_thread_lives(uint64_t id) {
+    return syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0 || errno != ESRCH;
+}
+
 static bool real_thread_stack(uintptr_t *low, uintptr_t *high) {
     pthread_attr_t attributes;
     void *address = NULL;
@@ -114,8 +118,9 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
         .protect = real_protect, .now_ns = real_now_ns, .coarse_ns = real_coarse_ns,               \
         .wall_ns = real_wall_ns, .park = real_park, .unpark = real_unpark,                         \
         .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
-        .thread_id = real_thread_id, .thread_stack = real_thread_stack,                            \
-        .key_create = real_key_create, .key_set = real_key_set, .at_fork = real_at_fork            \
+        .thread_id = real_thread_id, .thread_lives = real_thread_lives,                            \
+        .thread_stack = real_thread_stack, .key_create = real_key_create, .key_set = real_key_set, \
+        .at_fork = real_at_fork                                                                    \
     }
 
 struct lido__sys lido__sys = REAL_TABLE;

@@ -40,6 +40,7 @@ struct lido__sys {
 
     /* Threads and processes. Both int calls return 0 or an errno. */
     uint64_t (*thread_id)(void);
+    bool (*thread_lives)(uint64_t id);                     /* of this process */
     bool (*thread_stack)(uintptr_t *low, uintptr_t *high); /* of this thread; false: unknown */
     int (*key_create)(pthread_key_t *key, void (*at_exit)(void *));
     int (*key_set)(pthread_key_t key, const void *value);

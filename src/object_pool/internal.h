@@ -8,14 +8,34 @@
 
 #include <lido/object_pool.h>
 
+/* What next_leak remembers from look to look: see leaks.c. */
+struct lido__leak_book;
+
 struct lido_object_pool {
     struct lido__leases leases; /* first: its first line is what fast paths read */
     struct lido__resource resource;
     lido_object_pool_options options;
     struct {
         uint64_t created, destroyed, create_failed, validate_failed, reset_failed;
-    } count; /* guarded by leases.lock */
+    } count;               /* guarded by leases.lock */
+    lido__mutex leak_lock; /* outside of leases.lock */
+    struct lido__leak_book *leak_book;
 };
+
+/* What a slot says of its holder. */
+struct lido__holder {
+    void *object;
+    const char *site;
+    uint32_t thread_id, ticks, turn;
+};
+
+enum { LIDO__TICK_NS = 1000000 };
+
+/* False: nobody holds it, or it changed hands just now. */
+bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
+                                   struct lido__holder *holder);
+uint32_t lido__object_pool_count_slots(struct lido_object_pool *pool);
+uint64_t lido__leak_book_bytes(struct lido_object_pool *pool);
 
 /* Where lines of a message about what is out go: see lido__object_pool_fail. */
 #define LIDO__HOLDERS                                                                              \

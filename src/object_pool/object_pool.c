@@ -90,15 +90,18 @@ static struct lido_object_pool *of(struct lido__resource *resource) {
 }
 
 static void kind_lock(struct lido__resource *resource) {
+    lido__lock(&of(resource)->leak_lock);
     lido__lock(&of(resource)->leases.lock);
 }
 
 static void kind_unlock(struct lido__resource *resource) {
     lido__unlock(&of(resource)->leases.lock);
+    lido__unlock(&of(resource)->leak_lock);
 }
 
 static void kind_in_child(struct lido__resource *resource) {
     lido__leases_in_child(&of(resource)->leases, lido__fork_parent_id());
+    lido__unlock(&of(resource)->leak_lock);
 }
 
 static const struct lido__kind kind = {
@@ -152,6 +155,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
                           .word = {options.name ? options.name : "unnamed"});
     memset(pool, 0, sizeof *pool);
     lido__leases_init(&pool->leases, options.object_limit);
+    lido__mutex_init(&pool->leak_lock);
     pool->leases.waiter_limit = options.waiter_limit;
     pool->leases.bypass = bypass_of(&options);
     pool->leases.slow_only = options.validate != NULL;
@@ -485,6 +489,7 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.destroyed", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     lido__leases_end(&pool->leases);
+    lido__sys.free(pool->leak_book);
     lido__sys.free(pool);
     return LIDO_OK;
 }

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT
+ * lido/lease.h -- who holds too long, line by line, and how to get everything back.
+ *
+ * An object pool knows of every lease the line, the thread and the time. From that come, without
+ * any cost on the way in and out:
+ *
+ *      who holds what            lido_object_pool_next_holder   one lease after the other
+ *      which lines hold most     lido_object_pool_next_line     count, oldest, thread
+ *      what looks like a leak    lido_object_pool_next_leak     held too long for its line, or by a
+ *                                                               thread that has ended
+ *
+ * How long is too long differs from line to line, and is learnt: max(leak_floor_ns, 4 x the
+ * longest that this line was seen to hold something and gave it back). A suspect that comes back
+ * widens the limit of its line, so a long job is reported once.
+ */
+#ifndef LIDO_LEASE_H
+#define LIDO_LEASE_H
+
+#include <lido/object_pool.h>
+
+LIDO_BEGIN
+
+/* ---- Leaks ------------------------------------------------------------------------------ */
+
+typedef enum lido_leak_reason {
+    LIDO_LEAK_TOO_LONG = 1,     /* held longer than limit_ns */
+    LIDO_LEAK_THREAD_ENDED = 2, /* the thread that acquired it is gone; never for `handed_on` */
+} lido_leak_reason;
+
+typedef struct lido_object_pool_leak {
+    uint64_t struct_size; /* set by LIDO_OBJECT_POOL_LEAK */
+    uint64_t slot;        /* lido_lease.slot */
+    uint64_t thread_id;   /* as the kernel counts: gettid() */
+    uint64_t held_ns;     /* for how long; good to some milliseconds */
+    uint64_t limit_ns;    /* what its line may hold something for */
+    uint64_t reason;      /* lido_leak_reason */
+    void *object;
+    const char *site; /* the line that acquired it; NULL if not told */
+} lido_object_pool_leak;
+
+#define LIDO_OBJECT_POOL_LEAK                                                                      \
+    { sizeof(lido_object_pool_leak), 0, 0, 0, 0, 0, 0, 0 }
+
+/* Finds leases that look leaked, one by one, as next_holder does. Asked from slot 0 it looks at
+ * the whole pool: each new suspect is one record of the log ("object_pool.leak_suspected": pool,
+ * site, slot, thread, held_ms), and each that came back is one ("object_pool.leak_came_back").
+ * Call it now and then, say every 10 seconds: what it has not seen it cannot learn from.
+ *
+ * Returns  false: no suspect on a slot not below `slot`. At most 128 are known at a time.
+ * Cost     from slot 0, some nanoseconds per object of the pool. The first call asks for some
+ *          kilobytes of memory, kept with the pool; without them it finds nothing. */
+LIDO_API bool lido_object_pool_next_leak(lido_object_pool *pool, uint64_t slot,
+                                         lido_object_pool_leak *leak);
+
+/* ---- Holders by line --------------------------------------------------------------------- */
+
+typedef struct lido_object_pool_line {
+    uint64_t struct_size; /* set by LIDO_OBJECT_POOL_LINE */
+    uint64_t key;         /* for the next call */
+    uint64_t count;       /* leases of this line that are out */
+    uint64_t oldest_ns;   /* for how long the oldest of them is out */
+    uint64_t oldest_slot; /* its slot */
+    uint64_t thread_id;   /* its thread */
+    const char *site;
+} lido_object_pool_line;
+
+#define LIDO_OBJECT_POOL_LINE                                                                      \
+    { sizeof(lido_object_pool_line), 0, 0, 0, 0, 0, 0 }
+
+/* Finds the lines that hold something, one by one, in no particular order:
+ *
+ *     lido_object_pool_line l = LIDO_OBJECT_POOL_LINE;
+ *     for (uint64_t key = 0; lido_object_pool_next_line(pool, key, &l); key = l.key) ...
+ *
+ * Returns  false: there are no more.
+ * Cost     each call looks at the whole pool. */
+LIDO_API bool lido_object_pool_next_line(const lido_object_pool *pool, uint64_t key,
+                                         lido_object_pool_line *line);
+
+LIDO_END
+
+#endif
