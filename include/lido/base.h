@@ -53,29 +53,29 @@ LIDO_API const char *lido_version(void);
 
 /* One code for each decision a caller can take. The numbers never change. */
 typedef enum lido_status {
-    LIDO_OK              = 0,
-    LIDO_ERR_ARGUMENT    = -1, /* a parameter or option is missing or out of range */
+    LIDO_OK = 0,
+    LIDO_ERR_ARGUMENT = -1,    /* a parameter or option is missing or out of range */
     LIDO_ERR_UNSUPPORTED = -2, /* this library version does not know that field or flag */
-    LIDO_ERR_NO_MEMORY   = -3, /* the system has no memory to give */
-    LIDO_ERR_LIMIT       = -4, /* the limit that you set is reached */
-    LIDO_ERR_EMPTY       = -5, /* try_: nothing free at this moment */
-    LIDO_ERR_TIMEOUT     = -6, /* nothing became free in the time given */
-    LIDO_ERR_BUSY        = -7, /* something is still out; the message names who holds it */
-    LIDO_ERR_CLOSED      = -8, /* the resource takes no new users any more */
-    LIDO_ERR_NOT_HELD    = -9, /* given back twice, stale, or never handed out by this resource */
-    LIDO_ERR_CALLBACK    = -10, /* a callback of yours failed; the message carries its code */
-    LIDO_ERR_SYSTEM      = -11, /* the system refused; the message names the call and errno */
-    LIDO_ERR_DEADLOCK    = -12, /* waiting could never end; the message names who waits for whom */
+    LIDO_ERR_NO_MEMORY = -3,   /* the system has no memory to give */
+    LIDO_ERR_LIMIT = -4,       /* the limit that you set is reached */
+    LIDO_ERR_EMPTY = -5,       /* try_: nothing free at this moment */
+    LIDO_ERR_TIMEOUT = -6,     /* nothing became free in the time given */
+    LIDO_ERR_BUSY = -7,        /* something is still out; the message names who holds it */
+    LIDO_ERR_CLOSED = -8,      /* the resource takes no new users any more */
+    LIDO_ERR_NOT_HELD = -9,    /* given back twice, stale, or never handed out by this resource */
+    LIDO_ERR_CALLBACK = -10,   /* a callback of yours failed; the message carries its code */
+    LIDO_ERR_SYSTEM = -11,     /* the system refused; the message names the call and errno */
+    LIDO_ERR_DEADLOCK = -12,   /* waiting could never end; the message names who waits for whom */
 } lido_status;
 
 /* What to do about a status; a supervisor can act on it without reading text. */
 typedef enum lido_advice {
-    LIDO_ADVICE_NONE        = 0, /* nothing is wrong */
-    LIDO_ADVICE_RETRY       = 1, /* the same call may succeed at once or a little later */
-    LIDO_ADVICE_WAIT        = 2, /* others must give something back first */
-    LIDO_ADVICE_RECONNECT   = 3, /* what you hold is dead: discard it and get another */
+    LIDO_ADVICE_NONE = 0,        /* nothing is wrong */
+    LIDO_ADVICE_RETRY = 1,       /* the same call may succeed at once or a little later */
+    LIDO_ADVICE_WAIT = 2,        /* others must give something back first */
+    LIDO_ADVICE_RECONNECT = 3,   /* what you hold is dead: discard it and get another */
     LIDO_ADVICE_RECONFIGURE = 4, /* a limit or an option has to change */
-    LIDO_ADVICE_BUG         = 5, /* the program is wrong */
+    LIDO_ADVICE_BUG = 5,         /* the program is wrong */
 } lido_advice;
 
 /* Returns  "LIDO_ERR_TIMEOUT" and so on; "LIDO_ERR_?" for a number that is none. */
@@ -126,33 +126,33 @@ LIDO_API uint64_t lido_now_ns(void);
 /* What an acquire of a pool of objects gives and its release takes back. Copies are allowed:
  * the first release wins and any other is refused, also when the object is out again by then. */
 typedef struct lido_lease {
-    void    *object; /* yours until the release, which sets it to NULL */
-    uint32_t slot;   /* lido's: which object ... */
-    uint32_t turn;   /* ... and which of the times it was handed out */
+    void *object;  /* yours until the release, which sets it to NULL */
+    uint32_t slot; /* lido's: which object ... */
+    uint32_t turn; /* ... and which of the times it was handed out */
 } lido_lease;
 
 /* ---- Log ------------------------------------------------------------------------------- */
 
 typedef enum lido_log_level {
-    LIDO_LOG_DEBUG   = 0, /* life of resources */
-    LIDO_LOG_INFO    = 1, /* changes of size and settings */
+    LIDO_LOG_DEBUG = 0,   /* life of resources */
+    LIDO_LOG_INFO = 1,    /* changes of size and settings */
     LIDO_LOG_WARNING = 2, /* refused releases, failed callbacks */
-    LIDO_LOG_ERROR   = 3, /* something was lost */
+    LIDO_LOG_ERROR = 3,   /* something was lost */
 } lido_log_level;
 
 typedef struct lido_log_field {
     const char *key;
-    const char *text;   /* the value, or NULL: then it is the number */
-    int64_t     number;
+    const char *text; /* the value, or NULL: then it is the number */
+    int64_t number;
 } lido_log_field;
 
 typedef struct lido_log_record {
-    uint64_t              struct_size;
-    uint64_t              time_ns; /* CLOCK_REALTIME, since 1970 */
-    const char           *event;   /* "object_pool.callback_failed": stable, fit for a filter */
+    uint64_t struct_size;
+    uint64_t time_ns;  /* CLOCK_REALTIME, since 1970 */
+    const char *event; /* "object_pool.callback_failed": stable, fit for a filter */
     const lido_log_field *fields;
-    uint64_t              field_count;
-    uint64_t              level; /* lido_log_level */
+    uint64_t field_count;
+    uint64_t level; /* lido_log_level */
 } lido_log_record;
 
 /* Everything in the record is gone when it returns. It may call lido, but not lido_log_set. */

@@ -38,7 +38,7 @@ typedef struct lido_block_pool lido_block_pool;
 /* ---- Making a pool --------------------------------------------------------------------- */
 
 enum {
-    LIDO_BLOCK_POOL_ZERO     = 1 << 0, /* every block is all zero bytes when acquired */
+    LIDO_BLOCK_POOL_ZERO = 1 << 0,     /* every block is all zero bytes when acquired */
     LIDO_BLOCK_POOL_RESERVED = 1 << 1, /* block_limit blocks are mapped and touched at creation;
                                           none is made or given back afterwards */
 };
@@ -48,7 +48,7 @@ typedef enum lido_block_pool_mode {
     LIDO_BLOCK_POOL_DEFAULT = 0, /* slabs; under AddressSanitizer: pass-through. The environment
                                     variable LIDO_BLOCK_POOL_MODE=slabs|pass-through|guard changes
                                     this default for the whole process */
-    LIDO_BLOCK_POOL_SLABS        = 1,
+    LIDO_BLOCK_POOL_SLABS = 1,
     LIDO_BLOCK_POOL_PASS_THROUGH = 2, /* each block is a malloc of its own, so that sanitizers and
                                          Valgrind see it; limits and figures as ever */
     LIDO_BLOCK_POOL_GUARD = 3, /* each block has pages of its own, ends at an unreadable page and
@@ -59,17 +59,17 @@ typedef enum lido_block_pool_mode {
 /* Zero in a field is its default; only block_size has none.
  * Later versions add fields at the end; programs built today keep working. */
 typedef struct lido_block_pool_options {
-    uint64_t    struct_size;  /* set by LIDO_BLOCK_POOL_OPTIONS; in C++: = sizeof options */
-    uint64_t    block_size;   /* bytes, 1 to 1 GiB; required */
-    uint64_t    block_align;  /* bytes, a power of two up to 4096; default 16 */
-    uint64_t    block_limit;  /* blocks out at once; default: no limit but the system's */
-    uint64_t    ready_count;  /* blocks mapped and touched at creation, and kept; default 0 */
-    uint64_t    idle_keep_ns; /* an empty slab is kept this long for the next acquire; default
+    uint64_t struct_size;  /* set by LIDO_BLOCK_POOL_OPTIONS; in C++: = sizeof options */
+    uint64_t block_size;   /* bytes, 1 to 1 GiB; required */
+    uint64_t block_align;  /* bytes, a power of two up to 4096; default 16 */
+    uint64_t block_limit;  /* blocks out at once; default: no limit but the system's */
+    uint64_t ready_count;  /* blocks mapped and touched at creation, and kept; default 0 */
+    uint64_t idle_keep_ns; /* an empty slab is kept this long for the next acquire; default
                                  1 second; 1: hardly at all; LIDO_FOREVER: until trim */
-    uint64_t    flags;        /* LIDO_BLOCK_POOL_ZERO | ... */
-    uint64_t    mode;         /* lido_block_pool_mode */
-    const char *name;         /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
-    const char *owner;        /* the part of the program it belongs to; default "application" */
+    uint64_t flags;        /* LIDO_BLOCK_POOL_ZERO | ... */
+    uint64_t mode;         /* lido_block_pool_mode */
+    const char *name;      /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
+    const char *owner;     /* the part of the program it belongs to; default "application" */
 } lido_block_pool_options;
 
 /* Options by name, in place (C only):
@@ -113,8 +113,8 @@ LIDO_API lido_status lido_block_pool_release_at(lido_block_pool *pool, void *blo
  *
  * Returns  how many, from the front of blocks[]; when fewer than count, lido_last_status() says
  *          why, as for acquire. */
-LIDO_API LIDO_NODISCARD uint64_t lido_block_pool_acquire_many(lido_block_pool *pool,
-                                                              uint64_t count, void *blocks[]);
+LIDO_API LIDO_NODISCARD uint64_t lido_block_pool_acquire_many(lido_block_pool *pool, uint64_t count,
+                                                              void *blocks[]);
 
 /* Gives back count blocks; NULL entries are skipped.
  *
@@ -157,27 +157,27 @@ LIDO_API void *lido_block_pool_next(const lido_block_pool *pool, uint64_t *index
 
 /* Counts of this moment. Those "since creation" only grow; none is ever reset. */
 typedef struct lido_block_pool_stats {
-    uint64_t struct_size;      /* set it to sizeof before the call */
-    uint64_t acquired;         /* blocks handed out since creation */
-    uint64_t released;         /* blocks given back since creation */
-    uint64_t live;             /* blocks out: acquired - released */
-    uint64_t live_peak;        /* the most that were ever out at once */
-    uint64_t existing;         /* blocks out or free in the pool's memory */
-    uint64_t made;             /* blocks made since creation; acquired - made were re-used */
-    uint64_t cached;           /* free blocks in caches, at hand without looking into a slab */
-    uint64_t stranded;         /* free blocks in slabs that blocks in use keep from going back */
-    uint64_t idle;             /* free blocks in empty slabs: these can go back */
-    uint64_t refused_limit;    /* acquires refused: block_limit */
-    uint64_t refused_memory;   /* acquires refused: no memory */
-    uint64_t refused_release;  /* releases refused: twice, or foreign */
-    uint64_t block_limit;      /* the limit in force; 0: none */
-    uint64_t committed_bytes;  /* memory held for blocks now */
-    uint64_t overhead_bytes;   /* memory held for book-keeping now, this pool's all in */
-    uint64_t committed_peak;   /* the most bytes ever held for blocks */
-    double   utilisation;      /* live / existing; 1 when nothing exists */
-    double   byte_efficiency;  /* block_size * live / (committed + overhead); 1 when nothing live */
-    double   reuse;            /* share of acquired served without making; 1 before the first */
-    double   fragmentation;    /* share of committed bytes that trim could bring together and give
+    uint64_t struct_size;     /* set it to sizeof before the call */
+    uint64_t acquired;        /* blocks handed out since creation */
+    uint64_t released;        /* blocks given back since creation */
+    uint64_t live;            /* blocks out: acquired - released */
+    uint64_t live_peak;       /* the most that were ever out at once */
+    uint64_t existing;        /* blocks out or free in the pool's memory */
+    uint64_t made;            /* blocks made since creation; acquired - made were re-used */
+    uint64_t cached;          /* free blocks in caches, at hand without looking into a slab */
+    uint64_t stranded;        /* free blocks in slabs that blocks in use keep from going back */
+    uint64_t idle;            /* free blocks in empty slabs: these can go back */
+    uint64_t refused_limit;   /* acquires refused: block_limit */
+    uint64_t refused_memory;  /* acquires refused: no memory */
+    uint64_t refused_release; /* releases refused: twice, or foreign */
+    uint64_t block_limit;     /* the limit in force; 0: none */
+    uint64_t committed_bytes; /* memory held for blocks now */
+    uint64_t overhead_bytes;  /* memory held for book-keeping now, this pool's all in */
+    uint64_t committed_peak;  /* the most bytes ever held for blocks */
+    double utilisation;       /* live / existing; 1 when nothing exists */
+    double byte_efficiency;   /* block_size * live / (committed + overhead); 1 when nothing live */
+    double reuse;             /* share of acquired served without making; 1 before the first */
+    double fragmentation;     /* share of committed bytes that trim could bring together and give
                                   back and has not yet: free in caches and in empty slabs */
 } lido_block_pool_stats;
 

@@ -5,8 +5,8 @@
 
 #include <lido/base.h>
 #include <lido/block_pool.h>
-#include <lido/lease.h>
 #include <lido/lock.h>
+#include <lido/object_leases.h>
 #include <lido/object_pool.h>
 #include <lido/registry.h>
 

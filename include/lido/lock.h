@@ -49,19 +49,24 @@ LIDO_BEGIN
  * class "unnamed". */
 typedef struct lido_mutex {
     const char *lido_name;
-    uint64_t    lido_state[12];
+    uint64_t lido_state[12];
 } lido_mutex;
 
 /* An unlocked mutex of a class; the name stays yours and must live as long as the program.
  *     static lido_mutex lock = LIDO_MUTEX_INIT("orders");
  *     static lido_mutex lock = LIDO_MUTEX_INIT(LIDO_HERE);     a class of its own, by its line */
-#define LIDO_MUTEX_INIT(name) {name, {0}}
+#define LIDO_MUTEX_INIT(name)                                                                      \
+    {                                                                                              \
+        name, {                                                                                    \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* Zero in a field is its default. */
 typedef struct lido_mutex_options {
-    uint64_t    struct_size; /* set by LIDO_MUTEX_OPTIONS; in C++: = sizeof options */
-    const char *name;        /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
-    const char *owner;       /* the part of the program it belongs to; default "application" */
+    uint64_t struct_size; /* set by LIDO_MUTEX_OPTIONS; in C++: = sizeof options */
+    const char *name;     /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
+    const char *owner;    /* the part of the program it belongs to; default "application" */
 } lido_mutex_options;
 
 #define LIDO_MUTEX_OPTIONS(...)                                                                    \
@@ -88,16 +93,16 @@ LIDO_API lido_status lido_mutex_destroy(lido_mutex *mutex);
  *          DEADLOCK  this thread holds it already, or waiting would close a circle, or its holder
  *                    has ended
  *          After an error the thread does not hold it. */
-#define lido_mutex_lock(mutex)                  lido_mutex_lock_at(mutex, LIDO_HERE)
-#define lido_mutex_lock_for(mutex, timeout_ns)  lido_mutex_lock_for_at(mutex, timeout_ns, LIDO_HERE)
+#define lido_mutex_lock(mutex)                 lido_mutex_lock_at(mutex, LIDO_HERE)
+#define lido_mutex_lock_for(mutex, timeout_ns) lido_mutex_lock_for_at(mutex, timeout_ns, LIDO_HERE)
 #define lido_mutex_lock_until(mutex, deadline_ns)                                                  \
     lido_mutex_lock_until_at(mutex, deadline_ns, LIDO_HERE)
-#define lido_mutex_try_lock(mutex)              lido_mutex_try_lock_at(mutex, LIDO_HERE)
+#define lido_mutex_try_lock(mutex) lido_mutex_try_lock_at(mutex, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_mutex_lock_at(lido_mutex *mutex, const char *site);
 LIDO_API LIDO_NODISCARD lido_status lido_mutex_lock_for_at(lido_mutex *mutex, uint64_t timeout_ns,
                                                            const char *site);
 LIDO_API LIDO_NODISCARD lido_status lido_mutex_lock_until_at(lido_mutex *mutex,
-                                                             uint64_t    deadline_ns,
+                                                             uint64_t deadline_ns,
                                                              const char *site);
 LIDO_API LIDO_NODISCARD lido_status lido_mutex_try_lock_at(lido_mutex *mutex, const char *site);
 
@@ -110,10 +115,15 @@ LIDO_API lido_status lido_mutex_unlock(lido_mutex *mutex);
  * their turn; therefore a thread must not read-lock it twice, and that is refused. */
 typedef struct lido_rwlock {
     const char *lido_name;
-    uint64_t    lido_state[16];
+    uint64_t lido_state[16];
 } lido_rwlock;
 
-#define LIDO_RWLOCK_INIT(name) {name, {0}}
+#define LIDO_RWLOCK_INIT(name)                                                                     \
+    {                                                                                              \
+        name, {                                                                                    \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* Ends it. NULL does nothing. Errors and threads as for lido_mutex_destroy. */
 LIDO_API lido_status lido_rwlock_destroy(lido_rwlock *lock);
@@ -141,7 +151,10 @@ typedef struct lido_cond {
     uint64_t lido_state[2];
 } lido_cond;
 
-#define LIDO_COND_INIT {{0}}
+#define LIDO_COND_INIT                                                                             \
+    {                                                                                              \
+        { 0 }                                                                                      \
+    }
 
 /* Unlocks the mutex, sleeps until a signal or the deadline, locks again.
  *
@@ -149,7 +162,8 @@ typedef struct lido_cond {
  *          NOT_HELD  this thread does not hold the mutex; nothing happened
  * Waits    for the signal at most timeout_ns, then for the mutex as long as that takes: after OK
  *          and TIMEOUT the thread holds it. */
-#define lido_cond_wait(cond, mutex, timeout_ns) lido_cond_wait_at(cond, mutex, timeout_ns, LIDO_HERE)
+#define lido_cond_wait(cond, mutex, timeout_ns)                                                    \
+    lido_cond_wait_at(cond, mutex, timeout_ns, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_cond_wait_at(lido_cond *cond, lido_mutex *mutex,
                                                       uint64_t timeout_ns, const char *site);
 
@@ -163,23 +177,23 @@ LIDO_API void lido_cond_broadcast(lido_cond *cond);
 /* Counts since it was made. An acquisition that did not get the lock at its first look is
  * contended; one that slept has waited. At rest exact. */
 typedef struct lido_lock_stats {
-    uint64_t    struct_size;     /* set it to sizeof before the call */
-    uint64_t    acquired;        /* times it was locked */
-    uint64_t    contended;       /* of these, not at the first look */
-    uint64_t    waits;           /* of these, asleep */
-    uint64_t    wait_total_ns;   /* and for how long in all */
-    uint64_t    wait_max_ns;     /* the longest */
-    uint64_t    wait_p99_ns;     /* 99 of 100 were not longer; of the last 1,000 */
-    uint64_t    given_up;        /* TIMEOUT, BUSY, DEADLOCK */
-    uint64_t    blamed_ns;       /* waiting while it was held, times the threads that waited */
-    uint64_t    hold_samples;    /* acquisitions whose holding was timed */
-    uint64_t    hold_total_ns;   /* and for how long */
-    uint64_t    hold_max_ns;     /* the longest of them */
-    uint64_t    waiting;         /* threads asleep for it now */
-    uint64_t    holder_id;       /* the thread that holds it alone now; 0: none */
-    const char *holder_site;     /* and where it locked; NULL: nobody, or not told */
-    double      first_look;      /* share of acquired that was not contended; 1 before the first */
-    double      events_per_1000; /* contended, of 1,000 acquired */
+    uint64_t struct_size;    /* set it to sizeof before the call */
+    uint64_t acquired;       /* times it was locked */
+    uint64_t contended;      /* of these, not at the first look */
+    uint64_t waits;          /* of these, asleep */
+    uint64_t wait_total_ns;  /* and for how long in all */
+    uint64_t wait_max_ns;    /* the longest */
+    uint64_t wait_p99_ns;    /* 99 of 100 were not longer; of the last 1,000 */
+    uint64_t given_up;       /* TIMEOUT, BUSY, DEADLOCK */
+    uint64_t blamed_ns;      /* waiting while it was held, times the threads that waited */
+    uint64_t hold_samples;   /* acquisitions whose holding was timed */
+    uint64_t hold_total_ns;  /* and for how long */
+    uint64_t hold_max_ns;    /* the longest of them */
+    uint64_t waiting;        /* threads asleep for it now */
+    uint64_t holder_id;      /* the thread that holds it alone now; 0: none */
+    const char *holder_site; /* and where it locked; NULL: nobody, or not told */
+    double first_look;       /* share of acquired that was not contended; 1 before the first */
+    double events_per_1000;  /* contended, of 1,000 acquired */
 } lido_lock_stats;
 
 /* Errors   ARGUMENT  struct_size is not set */
@@ -189,7 +203,8 @@ LIDO_API lido_status lido_rwlock_read_stats(const lido_rwlock *lock, lido_lock_s
 /* Copies out the latest waits, newest first, at most count and 1,000.
  *
  * Returns  how many. */
-LIDO_API uint64_t lido_mutex_read_waits(const lido_mutex *mutex, uint64_t count, uint64_t wait_ns[]);
+LIDO_API uint64_t lido_mutex_read_waits(const lido_mutex *mutex, uint64_t count,
+                                        uint64_t wait_ns[]);
 
 /* ---- Profile: all locks, between two moments ------------------------------------------- */
 
@@ -197,8 +212,8 @@ typedef struct lido_profile lido_profile;
 
 typedef struct lido_profile_class {
     uint64_t struct_size; /* set by LIDO_PROFILE_CLASS */
-    uint64_t acquired;    /* may lack up to 255 for each lock that is alive and was never waited for */
-    uint64_t contended;   /* as above */
+    uint64_t acquired; /* may lack up to 255 for each lock that is alive and was never waited for */
+    uint64_t contended; /* as above */
     uint64_t waits;
     uint64_t wait_total_ns;
     uint64_t wait_max_ns; /* these two to within an eighth: classes keep a histogram */
@@ -206,22 +221,32 @@ typedef struct lido_profile_class {
     uint64_t blamed_ns;
     uint64_t hold_samples;
     uint64_t hold_total_ns;
-    char     name[64]; /* "other": the classes beyond 255 */
+    char name[64]; /* "other": the classes beyond 255 */
 } lido_profile_class;
 
 /* Who waited where for whom. A row without waits_at is blame alone: for waits_ns, threads waited
  * while held_at held a lock of this class. "other" takes the rows beyond 1,024. */
 typedef struct lido_profile_pair {
-    uint64_t    struct_size; /* set by LIDO_PROFILE_PAIR */
-    uint64_t    waits;
-    uint64_t    wait_ns;
+    uint64_t struct_size; /* set by LIDO_PROFILE_PAIR */
+    uint64_t waits;
+    uint64_t wait_ns;
     const char *waits_at; /* NULL: blame */
     const char *held_at;
-    char        name[64]; /* the class */
+    char name[64]; /* the class */
 } lido_profile_pair;
 
-#define LIDO_PROFILE_CLASS {sizeof(lido_profile_class), 0, 0, 0, 0, 0, 0, 0, 0, 0, {0}}
-#define LIDO_PROFILE_PAIR  {sizeof(lido_profile_pair), 0, 0, 0, 0, {0}}
+#define LIDO_PROFILE_CLASS                                                                         \
+    {                                                                                              \
+        sizeof(lido_profile_class), 0, 0, 0, 0, 0, 0, 0, 0, 0, {                                   \
+            0                                                                                      \
+        }                                                                                          \
+    }
+#define LIDO_PROFILE_PAIR                                                                          \
+    {                                                                                              \
+        sizeof(lido_profile_pair), 0, 0, 0, 0, {                                                   \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* Begins to look, and ends it; figures are read after stop, worst first. Locks measure all the time,
  * whether anybody looks or not; sessions may overlap.
@@ -229,8 +254,8 @@ typedef struct lido_profile_pair {
  * Errors   NO_MEMORY  start: *profile becomes NULL
  *          CLOSED     stop: it was stopped before */
 LIDO_API LIDO_NODISCARD lido_status lido_profile_start(lido_profile **profile);
-LIDO_API lido_status                lido_profile_stop(lido_profile *profile);
-LIDO_API void                       lido_profile_destroy(lido_profile *profile);
+LIDO_API lido_status lido_profile_stop(lido_profile *profile);
+LIDO_API void lido_profile_destroy(lido_profile *profile);
 
 /* Copies out row number `index` of a stopped session.
  *

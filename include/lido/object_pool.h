@@ -48,9 +48,9 @@ typedef struct lido_object_pool lido_object_pool;
 
 /* Who gets what is released while others wait. */
 typedef enum lido_object_pool_order {
-    LIDO_OBJECT_POOL_BOUNDED = 0, /* who comes by may take it before a waiter, but no waiter is
+    LIDO_OBJECT_POOL_BOUNDED = 0,   /* who comes by may take it before a waiter, but no waiter is
                                      passed more than overtake_limit times: fast and fair */
-    LIDO_OBJECT_POOL_STRICT    = 1, /* always the oldest waiter: a switch of threads each time */
+    LIDO_OBJECT_POOL_STRICT = 1,    /* always the oldest waiter: a switch of threads each time */
     LIDO_OBJECT_POOL_UNORDERED = 2, /* who comes first */
 } lido_object_pool_order;
 
@@ -82,12 +82,14 @@ typedef struct lido_object_pool_options {
      * say that a wait would never end, and none is refused as DEADLOCK. */
     uint64_t handed_on;
 
-    uint64_t leak_floor_ns; /* held for less, nothing is a leak; default 30 s: lido/lease.h */
+    uint64_t
+        leak_floor_ns; /* held for less, nothing is a leak; default 30 s: lido/object_leases.h */
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */
 #define LIDO_OBJECT_POOL_OPTIONS(...)                                                              \
-    (&(const lido_object_pool_options){.struct_size = sizeof(lido_object_pool_options), __VA_ARGS__})
+    (&(const lido_object_pool_options){.struct_size = sizeof(lido_object_pool_options),            \
+                                       __VA_ARGS__})
 
 /* Makes a pool, still without objects, and stores it in *pool.
  *
@@ -137,15 +139,15 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \
     lido_object_pool_acquire_at(pool, timeout_ns, lease, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_at(lido_object_pool *pool,
-                                                                uint64_t          timeout_ns,
-                                                                lido_lease       *lease,
-                                                                const char       *site);
+                                                                uint64_t timeout_ns,
+                                                                lido_lease *lease,
+                                                                const char *site);
 
 /* The same up to a point in time, as lido_now_ns() counts. */
 #define lido_object_pool_acquire_until(pool, deadline_ns, lease)                                   \
     lido_object_pool_acquire_until_at(pool, deadline_ns, lease, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_until_at(lido_object_pool *pool,
-                                                                      uint64_t    deadline_ns,
+                                                                      uint64_t deadline_ns,
                                                                       lido_lease *lease,
                                                                       const char *site);
 
@@ -155,8 +157,8 @@ LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_until_at(lido_objec
 #define lido_object_pool_try_acquire(pool, lease)                                                  \
     lido_object_pool_try_acquire_at(pool, lease, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_object_pool_try_acquire_at(lido_object_pool *pool,
-                                                                    lido_lease       *lease,
-                                                                    const char       *site);
+                                                                    lido_lease *lease,
+                                                                    const char *site);
 
 /* Resets the object and gives it back, from any thread; sets lease->object to NULL. A lease whose
  * object is NULL does nothing.
@@ -174,15 +176,16 @@ LIDO_API lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_le
 /* ---- Watching and steering ------------------------------------------------------------- */
 
 typedef struct lido_object_pool_holder {
-    uint64_t    struct_size; /* set by LIDO_OBJECT_POOL_HOLDER */
-    uint64_t    slot;        /* lido_lease.slot */
-    uint64_t    thread_id;   /* as the kernel counts: gettid() */
-    uint64_t    held_ns;     /* for how long; good to some milliseconds */
-    void       *object;
+    uint64_t struct_size; /* set by LIDO_OBJECT_POOL_HOLDER */
+    uint64_t slot;        /* lido_lease.slot */
+    uint64_t thread_id;   /* as the kernel counts: gettid() */
+    uint64_t held_ns;     /* for how long; good to some milliseconds */
+    void *object;
     const char *site; /* the line that acquired it; NULL if not told */
 } lido_object_pool_holder;
 
-#define LIDO_OBJECT_POOL_HOLDER {sizeof(lido_object_pool_holder), 0, 0, 0, 0, 0}
+#define LIDO_OBJECT_POOL_HOLDER                                                                    \
+    { sizeof(lido_object_pool_holder), 0, 0, 0, 0, 0 }
 
 /* Finds who holds what, one by one:
  *
@@ -194,7 +197,8 @@ LIDO_API bool lido_object_pool_next_holder(const lido_object_pool *pool, uint64_
                                            lido_object_pool_holder *holder);
 
 /* Counts of this moment. Those "since creation" only grow; none is ever reset. At rest
- * existing = live + idle, and acquired = released + discarded + live + the leases lost by fork. */
+ * existing = live + idle, and acquired = released + discarded + live + retired + the leases lost by
+ * fork. */
 typedef struct lido_object_pool_stats {
     uint64_t struct_size;     /* set it to sizeof before the call */
     uint64_t acquired;        /* leases handed out since creation */
@@ -220,7 +224,8 @@ typedef struct lido_object_pool_stats {
     uint64_t refused_release; /* releases and discards refused: NOT_HELD */
     uint64_t object_limit;    /* the limit in force */
     uint64_t overhead_bytes;  /* memory held for book-keeping, all in */
-    double   reuse;           /* share of acquired served without building; 1 before the first */
+    uint64_t retired;         /* leases that return_all retired and that are still out */
+    double reuse;             /* share of acquired served without building; 1 before the first */
 } lido_object_pool_stats;
 
 /* Fills *stats, as far as its struct_size reaches.
@@ -234,7 +239,7 @@ LIDO_API lido_status lido_object_pool_read_stats(const lido_object_pool *pool,
  *
  * Errors   ARGUMENT   out of range */
 LIDO_API lido_status lido_object_pool_set_object_limit(lido_object_pool *pool,
-                                                       uint64_t          object_limit);
+                                                       uint64_t object_limit);
 
 /* Destroys idle objects until at most keep_count exist.
  *

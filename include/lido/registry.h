@@ -23,16 +23,21 @@ LIDO_BEGIN
 #define LIDO_NAME_BYTES 64 /* a name or owner with its closing zero */
 
 typedef struct lido_resource {
-    uint64_t    struct_size; /* set by LIDO_RESOURCE */
-    uint64_t    id;          /* 1, 2, ... in the order of making */
-    uint64_t    made_ns;     /* when, as lido_now_ns() */
-    const char *kind;        /* "block_pool": static text */
-    const char *made_at;     /* the line that made it; NULL if not told */
-    char        name[LIDO_NAME_BYTES];
-    char        owner[LIDO_NAME_BYTES]; /* the part of the program it belongs to */
+    uint64_t struct_size; /* set by LIDO_RESOURCE */
+    uint64_t id;          /* 1, 2, ... in the order of making */
+    uint64_t made_ns;     /* when, as lido_now_ns() */
+    const char *kind;     /* "block_pool": static text */
+    const char *made_at;  /* the line that made it; NULL if not told */
+    char name[LIDO_NAME_BYTES];
+    char owner[LIDO_NAME_BYTES]; /* the part of the program it belongs to */
 } lido_resource;
 
-#define LIDO_RESOURCE {sizeof(lido_resource), 0, 0, 0, 0, {0}, {0}}
+#define LIDO_RESOURCE                                                                              \
+    {                                                                                              \
+        sizeof(lido_resource), 0, 0, 0, 0, {0}, {                                                  \
+            0                                                                                      \
+        }                                                                                          \
+    }
 
 /* Copies out the resource with the smallest id above `after`.
  *

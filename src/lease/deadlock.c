@@ -23,7 +23,7 @@ static bool is_all_with_stuck(struct lido__leases *leases) {
     for (uint32_t slot = 0; slot < leases->slot_count && held < leases->existing; slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
         /* Acquire: pairs with the release in lido__lease_write. */
-        if ((lido__load(&at->turn, acquire) & 1) == 0)
+        if ((lido__load(&at->turn, acquire) & 1) == 0 || lido__lease_is_retired(leases, slot))
             continue;
         if (!lido__waiting_thread_is_stuck(lido__load(&at->thread_id, relaxed)))
             return false;

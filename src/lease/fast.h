@@ -19,6 +19,11 @@ static inline struct lido__slot *lido__slot_at(struct lido__leases *leases, uint
     return lido__load(&leases->chunk[bits - 4], acquire) + turned;
 }
 
+/* With the lock, but for a first look: P3. */
+static inline bool lido__lease_is_retired(struct lido__leases *leases, uint32_t slot) {
+    return lido__load(&lido__slot_at(leases, slot)->next, relaxed) == LIDO__RETIRED;
+}
+
 /* Whose the slot is while it is not free; the child of a fork goes by that. */
 static inline void lido__lease_mark(struct lido__leases *leases, uint32_t slot,
                                     uint32_t thread_id) {
@@ -52,7 +57,10 @@ static inline bool lido__lease_give(struct lido__leases *leases, struct lido__le
                                     uint32_t slot) {
     struct lido__shelf *shelf = lido__gate_enter(&store->gate);
     uint32_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
-    bool fits = count < lido__load(&leases->keep, relaxed) && count < shelf->room;
+    /* P3: after the fence of enter, which follows the turn that release wrote. */
+    uint32_t next = lido__load(&lido__slot_at(leases, slot)->next, relaxed);
+    bool fits = count < lido__load(&leases->keep, relaxed) && count < shelf->room &&
+                (next | 1) != LIDO__RETIRED;
     if (__builtin_expect(fits, 1)) {
         shelf->item[count] = slot;
         lido__store(&shelf->count, count + 1, relaxed);

@@ -46,12 +46,12 @@ void lido__leases_end(struct lido__leases *leases) {
 static uint32_t pop(struct lido__leases *leases, uint32_t *list) {
     uint32_t slot = *list;
     if (slot != LIDO__NO_SLOT)
-        *list = lido__slot_at(leases, slot)->next;
+        *list = lido__load(&lido__slot_at(leases, slot)->next, relaxed); /* under the lock */
     return slot;
 }
 
 static void push(struct lido__leases *leases, uint32_t *list, uint32_t slot) {
-    lido__slot_at(leases, slot)->next = *list;
+    lido__store(&lido__slot_at(leases, slot)->next, *list, relaxed); /* under the lock */
     *list = slot;
 }
 
@@ -71,6 +71,8 @@ static uint32_t pop_idle(struct lido__leases *leases) {
 static bool make_chunk(struct lido__leases *leases, uint32_t slot) {
     uint32_t bits = 31u - (uint32_t)__builtin_clz(slot + LIDO__LEASE_FIRST);
     size_t bytes = sizeof(struct lido__slot) << bits;
+    if (bits - 4 >= LIDO__LEASE_CHUNKS) /* that many are retired and still out */
+        return false;
     if (lido__load(&leases->chunk[bits - 4], relaxed)) /* written under this lock */
         return true;
     lido__unlock(&leases->lock);
@@ -269,7 +271,7 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
 bool lido__lease_put(struct lido__leases *leases, uint32_t slot) {
     struct lido__lease_store *store = lido__lease_store_of(leases);
     lido__lock(&leases->lock);
-    if (leases->existing > leases->limit) {
+    if (leases->existing > leases->limit || lido__lease_is_retired(leases, slot)) {
         lido__unlock(&leases->lock);
         return false;
     }
@@ -298,8 +300,11 @@ void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store
 
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
     lido__lock(&leases->lock);
+    if (lido__lease_is_retired(leases, slot))
+        leases->count.retired--;
+    else
+        leases->existing--;
     push(leases, &leases->vacant, slot);
-    leases->existing--;
     lido__leases_unlock_and_wake(leases);
 }
 
@@ -394,7 +399,9 @@ static struct lido__lease_sums sum_up(struct lido__leases *leases) {
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
     sums.idle = leases->idle_count + shelved(leases);
-    uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
+    sums.retired = leases->count.retired;
+    uint64_t ended =
+        sums.released + leases->count.discarded + leases->count.lost_leases + sums.retired;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     if (sums.live > leases->count.live_peak)
         leases->count.live_peak = sums.live;
@@ -428,8 +435,10 @@ static bool is_ours(struct lido__slot *at, uint32_t parent) {
 
 /* What is in a list is free, whoever had it last. */
 static void mark_list(struct lido__leases *leases, uint32_t slot) {
-    for (; slot != LIDO__NO_SLOT; slot = lido__slot_at(leases, slot)->next)
+    while (slot != LIDO__NO_SLOT) {
         lido__lease_mark(leases, slot, LIDO__NO_THREAD);
+        slot = lido__load(&lido__slot_at(leases, slot)->next, relaxed); /* under the lock */
+    }
 }
 
 static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, uint32_t parent) {
@@ -454,15 +463,18 @@ static void give_up(struct lido__leases *leases, uint32_t slot) {
     if (lido__load(&at->object, relaxed))
         leases->count.lost++;
     lido__store(&at->object, NULL, relaxed);
+    if (lido__lease_is_retired(leases, slot))
+        leases->count.retired--;
+    else
+        leases->existing--;
     push(leases, &leases->vacant, slot);
-    leases->existing--;
 }
 
 /* Counters of other threads may be off by what they were at: what cannot be accounted for was a
  * lease that is lost. */
 static void settle_counts(struct lido__leases *leases, uint64_t live) {
     uint64_t acquired = leases->count.acquired;
-    uint64_t ended = leases->count.released + leases->count.discarded;
+    uint64_t ended = leases->count.released + leases->count.discarded + leases->count.retired;
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
         acquired += lido__load(&store->acquired, relaxed);
         ended += lido__load(&store->released, relaxed);
@@ -495,7 +507,8 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
             continue;
         }
         lido__lease_mark(leases, slot, self);
-        live += lido__load(&at->turn, relaxed) & 1;
+        if (!lido__lease_is_retired(leases, slot))
+            live += lido__load(&at->turn, relaxed) & 1;
     }
     settle_counts(leases, live);
     lido__leases_forget_waiters(leases);

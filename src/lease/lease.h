@@ -49,6 +49,9 @@ enum {
 };
 #define LIDO__NO_SLOT   UINT32_MAX
 #define LIDO__NO_THREAD UINT32_MAX
+/* P3, in a slot's next: out when all was taken back, and about to be judged so. See retire.c. */
+#define LIDO__RETIRED (UINT32_MAX - 2)
+#define LIDO__MARKED  (UINT32_MAX - 3)
 
 /* A slot. 16 of its 32 bytes are the tracking that is always on. */
 struct lido__slot {
@@ -57,7 +60,7 @@ struct lido__slot {
     _Atomic(uint32_t) thread_id; /* thread (that holds, claims or shelves it), */
     _Atomic(uint32_t) tick;      /* and when, in ticks of lido__tick */
     _Atomic(uint32_t) turn;
-    uint32_t next; /* in the vacant or idle list; the lock's */
+    _Atomic(uint32_t) next; /* in the vacant or idle list, or a mark of P3; the lock's */
 };
 
 /* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it. */
@@ -112,6 +115,7 @@ struct lido__lease_counts {
     uint64_t acquired, released, discarded; /* of calls without a store, and of stores that ended */
     uint64_t waits, wait_total_ns, wait_max_ns, timeouts, refused_release;
     uint64_t lost, lost_leases; /* objects given up, and those that were out */
+    uint64_t retired;           /* leases that return-all retired and that are out now */
     uint64_t live_peak, gathers, overtakes_max;
 };
 
@@ -214,6 +218,10 @@ void lido__callback_end_all(struct lido__lease_store *store);
 void lido__leases_unlock_and_wake(struct lido__leases *leases);
 
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
+/* P3: retires every lease that is out; what they hold no longer counts, and is not handed out again.
+ * Errors: SYSTEM, when other threads cannot be reached; nothing is changed, and no text is set. */
+lido_status lido__leases_return_all(struct lido__leases *leases, uint64_t *count);
+
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
 
 /* After a slow hand-out: were more out than ever? */
@@ -221,7 +229,7 @@ void lido__lease_note_peak(struct lido__leases *leases);
 
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
-    uint64_t acquired, released, live, idle;
+    uint64_t acquired, released, live, idle, retired;
 };
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
 

@@ -125,6 +125,7 @@ lido_status lido_object_pool_read_stats(const lido_object_pool *constant,
     s.acquired = sums.acquired;
     s.released = sums.released;
     s.live = sums.live;
+    s.retired = sums.retired;
     s.idle = sums.idle;
     lido__lock(&pool->leases.lock);
     s.discarded = count->discarded;

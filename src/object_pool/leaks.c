@@ -15,7 +15,7 @@
 #include "base/options.h"
 #include "base/sys.h"
 
-#include <lido/lease.h>
+#include <lido/object_leases.h>
 
 #include <string.h>
 

@@ -24,6 +24,8 @@
 #include "base/status.h"
 #include "base/sys.h"
 
+#include <lido/object_leases.h>
+
 #include <string.h>
 
 enum {
@@ -465,6 +467,19 @@ lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) 
                                   "object_pool \"%s\": closed; " LIDO__HOLDERS);
 }
 
+lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count) {
+    uint64_t retired = 0;
+    lido_status status = lido__leases_return_all(&pool->leases, &retired);
+    if (count)
+        *count = retired;
+    if (status != LIDO_OK)
+        return LIDO__FAIL(status, "object_pool \"%s\": membarrier fails, so nothing was taken back",
+                          .word = {pool->resource.info.name});
+    LIDO__LOG(LIDO_LOG_INFO, "object_pool.all_returned", {"pool", pool->resource.info.name, 0},
+              {"retired", NULL, (int64_t)retired});
+    return LIDO_OK;
+}
+
 uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
     uint64_t destroyed = 0;
     uint32_t slot;
@@ -480,7 +495,8 @@ uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
 lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     if (!pool)
         return LIDO_OK;
-    if (lido__lease_sum(&pool->leases).live)
+    struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
+    if (sums.live || sums.retired)
         return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
                                       "object_pool \"%s\": cannot be destroyed; " LIDO__HOLDERS);
     lido__leases_collect(&pool->leases);

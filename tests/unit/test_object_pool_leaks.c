@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * lido/lease.h: suspects and how their limits learn, and holders by line. Time is simulated. */
+ * lido/object_leases.h: suspects and how their limits learn, and holders by line. Time is simulated. */
 #include "object_factory.h"
 
-#include <lido/lease.h>
+#include <lido/object_leases.h>
 
 /* What the log said, by event. */
 struct told {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * lido/lease.h -- who holds too long, line by line, and how to get everything back.
+ * lido/object_leases.h -- who holds too long, line by line, and how to get everything back.
  *
  * An object pool knows of every lease the line, the thread and the time. From that come, without
  * any cost on the way in and out:
@@ -13,8 +13,8 @@
  * longest that this line was seen to hold something and gave it back). A suspect that comes back
  * widens the limit of its line, so a long job is reported once.
  */
-#ifndef LIDO_LEASE_H
-#define LIDO_LEASE_H
+#ifndef LIDO_OBJECT_LEASES_H
+#define LIDO_OBJECT_LEASES_H
 
 #include <lido/object_pool.h>
 
@@ -76,6 +76,19 @@ typedef struct lido_object_pool_line {
  * Cost     each call looks at the whole pool. */
 LIDO_API bool lido_object_pool_next_line(const lido_object_pool *pool, uint64_t key,
                                          lido_object_pool_line *line);
+
+/* ---- Everything back ------------------------------------------------------------------------ */
+
+/* Takes back every lease that is out, at once: their places are free for others from now on, and
+ * *count (may be NULL) says how many they were. Who still uses a retired object may do so until he
+ * releases it, which is LIDO_OK as ever; it is then reset and destroyed, and never handed out again.
+ * A lease that is acquired while this runs may be among them or not.
+ *
+ * Retired leases still count as out for lido_object_pool_destroy, and are listed by next_holder.
+ *
+ * Errors   SYSTEM  the system took away membarrier(2) in the middle; nothing was done
+ * Cost     two interruptions of each running thread of the process, and a look at each object. */
+LIDO_API lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count);
 
 LIDO_END
 
