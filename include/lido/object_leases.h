@@ -90,6 +90,56 @@ LIDO_API bool lido_object_pool_next_line(const lido_object_pool *pool, uint64_t 
  * Cost     two interruptions of each running thread of the process, and a look at each object. */
 LIDO_API lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count);
 
+/* ---- Asking without waiting ------------------------------------------------------------------- */
+
+/* A place in the queue, in memory of yours that stays where it is until the request ends: by take
+ * (unless that answers EMPTY) or cancel. Nothing in it is yours to read. */
+typedef struct lido_object_pool_request {
+    uint64_t opaque[16];
+} lido_object_pool_request;
+
+/* Asks for an object and returns at once. When one is kept for the request, or the pool is closed,
+ * notify runs: in the thread that released, with no lock held, or in this one before the call
+ * returns. It may call lido, take included; it must not longjmp. The request stands in the queue
+ * among the threads that wait; it has no deadline of its own: cancel it when time is up.
+ *
+ * Errors   ARGUMENT   notify is NULL
+ *          LIMIT      waiter_limit wait already
+ *          CLOSED     lido_object_pool_close was called
+ *          NO_MEMORY  no memory for more slots
+ *          On any error no notification comes. */
+LIDO_API LIDO_NODISCARD lido_status
+lido_object_pool_acquire_async(lido_object_pool *pool, lido_object_pool_request *request,
+                               void (*notify)(void *context), void *context);
+
+/* The same for loops over epoll, libuv and the like: one is added to an eventfd of yours, which
+ * makes it readable. Several requests may share it: try each with take.
+ *
+ * Errors   ARGUMENT   the descriptor is negative; others as for acquire_async */
+LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_fd(lido_object_pool *pool,
+                                                                lido_object_pool_request *request,
+                                                                int descriptor);
+
+/* Makes the object kept for a request a lease, in any thread: there validate and create run.
+ *
+ * Errors   EMPTY      it is not served yet; it goes on waiting
+ *          CLOSED     the pool was closed before it was served
+ *          CALLBACK   create failed
+ *          NO_MEMORY  no memory for more slots
+ *          ARGUMENT   the request has ended */
+#define lido_object_pool_take(pool, request, lease)                                                \
+    lido_object_pool_take_at(pool, request, lease, LIDO_HERE)
+LIDO_API LIDO_NODISCARD lido_status lido_object_pool_take_at(lido_object_pool *pool,
+                                                             lido_object_pool_request *request,
+                                                             lido_lease *lease, const char *site);
+
+/* Ends a request that waits: no notification comes.
+ *
+ * Errors   BUSY  too late: it was served or sent away, and the notification has come or is under
+ *                way. The request has ended all the same; what was kept for it is free again. */
+LIDO_API lido_status lido_object_pool_cancel(lido_object_pool *pool,
+                                             lido_object_pool_request *request);
+
 LIDO_END
 
 #endif

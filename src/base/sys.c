@@ -70,6 +70,14 @@ static void real_unpark(_Atomic uint32_t *word, int count) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
 }
 
+static void real_signal_descriptor(int descriptor) {
+    const uint64_t one = 1;
+    ssize_t written;
+    do
+        written = write(descriptor, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+}
+
 static int real_barrier_register(void) {
     int command = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : errno;
@@ -117,8 +125,8 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
         .alloc = real_alloc, .free = real_free, .map = real_map, .unmap = real_unmap,              \
         .protect = real_protect, .now_ns = real_now_ns, .coarse_ns = real_coarse_ns,               \
         .wall_ns = real_wall_ns, .park = real_park, .unpark = real_unpark,                         \
-        .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
-        .thread_id = real_thread_id, .thread_lives = real_thread_lives,                            \
+        .signal_descriptor = real_signal_descriptor, .barrier_register = real_barrier_register,    \
+        .barrier = real_barrier, .thread_id = real_thread_id, .thread_lives = real_thread_lives,   \
         .thread_stack = real_thread_stack, .key_create = real_key_create, .key_set = real_key_set, \
         .at_fork = real_at_fork                                                                    \
     }

@@ -33,6 +33,9 @@ struct lido__sys {
     bool (*park)(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
     void (*unpark)(_Atomic uint32_t *word, int count);
 
+    /* Adds one to an eventfd. A full counter stays readable, which is all it is for. */
+    void (*signal_descriptor)(int descriptor);
+
     /* membarrier(2): barrier makes every running thread of this process pass a full fence, once
      * barrier_register has been called. Both return 0 or an errno. */
     int (*barrier_register)(void);

@@ -23,6 +23,22 @@ void lido__lease_gather(struct lido__leases *leases);
 bool lido__lease_wait_begins(struct lido__leases *leases, struct lido__wait *wait,
                              struct lido__knot *knot);
 
+/* Joins the queue, and leaves it. False: it is not in it, since a fork emptied it. */
+void lido__lease_join(struct lido__leases *leases, struct lido__waiter *waiter);
+bool lido__lease_leave(struct lido__leases *leases, struct lido__waiter *waiter);
+
+/* May a call take what is free, before those who wait? */
+bool lido__lease_may_overtake(const struct lido__leases *leases);
+
+/* Without the lock: tells who asked. The request itself is not touched. */
+void lido__request_notify(struct lido__leases *leases, void (*notify)(void *context), void *context,
+                          int descriptor);
+
+/* Whether this thread may notify: not while it does, nor with locks of lido in hand. */
+bool lido__request_may_notify(void);
+/* Forbids it until called with false; returns what was before. */
+bool lido__request_forbid(bool is_forbidden);
+
 void lido__leases_forget_waiters(struct lido__leases *leases);
 
 void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot);

@@ -333,6 +333,7 @@ static void link_store(struct lido__leases *leases, struct lido__lease_store *st
 static void leave(struct lido__near *near, bool vanished) {
     struct lido__lease_store *store = (struct lido__lease_store *)(void *)near;
     struct lido__leases *leases = store->leases;
+    bool was_forbidden = lido__request_forbid(true); /* near's lock is held around this */
     if (!vanished) /* else the child has given up what vanished threads had claimed */
         lido__callback_end_all(store);
     lido__lock(&leases->lock);
@@ -349,6 +350,7 @@ static void leave(struct lido__near *near, bool vanished) {
     leases->store_count--;
     adjust_keep(leases);
     lido__leases_unlock_and_wake(leases);
+    (void)lido__request_forbid(was_forbidden);
 }
 
 struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases) {
@@ -400,6 +402,7 @@ static struct lido__lease_sums sum_up(struct lido__leases *leases) {
     }
     sums.idle = leases->idle_count + shelved(leases);
     sums.retired = leases->count.retired;
+    sums.requests = leases->served + leases->waiting;
     uint64_t ended =
         sums.released + leases->count.discarded + leases->count.lost_leases + sums.retired;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;

@@ -108,6 +108,7 @@ struct lido__waiter {
     uint32_t passed;        /* how often somebody took a slot while this one was first */
     uint32_t slot;          /* handed to it */
     bool is_woken;          /* has been told to look, and has not looked yet */
+    bool is_request;        /* no thread: see struct lido__request */
     _Atomic(uint32_t) word; /* changes when there is something to see */
 };
 
@@ -131,6 +132,7 @@ struct lido__leases {
     struct lido__lease_store *stores;
     uint64_t idle_count, existing, limit;
     uint64_t waiting, waiter_limit;
+    uint64_t served; /* requests that have a slot and were not taken or cancelled yet */
     struct lido__lease_counts count;
     uint32_t slot_count;   /* slots ever used */
     uint32_t vacant, idle; /* lists */
@@ -218,6 +220,36 @@ void lido__callback_end_all(struct lido__lease_store *store);
 void lido__leases_unlock_and_wake(struct lido__leases *leases);
 
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
+/* ---- Requests (requests.c) -------------------------------------------------------------------- */
+
+enum lido__request_state {
+    LIDO__ENDED,
+    LIDO__PENDING,
+    LIDO__SERVED,
+    LIDO__SENT_AWAY, /* closed */
+    LIDO__STARVED    /* no memory for a slot */
+};
+
+/* Who waits in the queue without a thread. In the caller's memory; the lock's but for the rest. */
+struct lido__request {
+    struct lido__waiter waiter;
+    void (*notify)(void *context); /* NULL: the descriptor is signalled */
+    void *context;
+    int descriptor;
+    enum lido__request_state state;
+};
+
+/* Takes what is free, or joins the queue. The notification may come before it returns.
+ * Errors: LIMIT, CLOSED, NO_MEMORY; no text is set, and no notification comes. */
+lido_status lido__request_begin(struct lido__leases *leases, struct lido__request *request);
+/* The slot of a served request is the caller's claim. Else EMPTY, CLOSED, NO_MEMORY,
+ * ARGUMENT (ended). */
+lido_status lido__request_take(struct lido__leases *leases, struct lido__request *request,
+                               uint32_t *claimed);
+/* Returns how the request stood; LIDO__SERVED: *claimed is the caller's claim. */
+enum lido__request_state lido__request_cancel(struct lido__leases *leases,
+                                              struct lido__request *request, uint32_t *claimed);
+
 /* P3: retires every lease that is out; what they hold no longer counts, and is not handed out again.
  * Errors: SYSTEM, when other threads cannot be reached; nothing is changed, and no text is set. */
 lido_status lido__leases_return_all(struct lido__leases *leases, uint64_t *count);
@@ -229,7 +261,7 @@ void lido__lease_note_peak(struct lido__leases *leases);
 
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
-    uint64_t acquired, released, live, idle, retired;
+    uint64_t acquired, released, live, idle, retired, requests;
 };
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
 

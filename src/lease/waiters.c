@@ -19,14 +19,30 @@ enum { WAKE_BATCH = 8 };
 
 /* ---- With the lock held ------------------------------------------------------------------ */
 
-static void leave_queue(struct lido__leases *leases, struct lido__waiter *waiter) {
+bool lido__lease_leave(struct lido__leases *leases, struct lido__waiter *waiter) {
     struct lido__waiter **at = &leases->first_waiter;
-    while (*at != waiter)
+    while (*at && *at != waiter)
         at = &(*at)->next;
+    if (!*at)
+        return false;
     *at = waiter->next;
     if (leases->last_waiter == &waiter->next)
         leases->last_waiter = at;
     leases->waiting--;
+    return true;
+}
+
+static void leave_queue(struct lido__leases *leases, struct lido__waiter *waiter) {
+    (void)lido__lease_leave(leases, waiter);
+}
+
+void lido__lease_join(struct lido__leases *leases, struct lido__waiter *waiter) {
+    waiter->next = NULL;
+    *leases->last_waiter = waiter;
+    leases->last_waiter = &waiter->next;
+    leases->waiting++;
+    leases->count.waits++;
+    leases->calm_calls = 0;
 }
 
 static bool is_overdue(const struct lido__leases *leases, const struct lido__waiter *waiter) {
@@ -43,11 +59,45 @@ static _Atomic(uint32_t) *tell(struct lido__waiter *waiter) {
     return &waiter->word;
 }
 
+static bool is_request_due(const struct lido__leases *leases) {
+    const struct lido__waiter *first = leases->first_waiter;
+    return first && first->is_request && lido__request_may_notify() &&
+           (leases->is_closed || has_free(leases));
+}
+
+/* Serves a request that is first, if anything is free. True: it has to be told. */
+static bool serve_request(struct lido__leases *leases, struct lido__request *told) {
+    struct lido__waiter *first = leases->first_waiter;
+    struct lido__request *request = (struct lido__request *)(void *)first;
+    bool no_memory = false;
+    if (!is_request_due(leases))
+        return false;
+    if (leases->is_closed)
+        request->state = LIDO__SENT_AWAY;
+    else {
+        uint32_t slot = lido__lease_find_free(leases, &no_memory);
+        if (leases->first_waiter != first) { /* making room let the lock go */
+            if (slot != LIDO__NO_SLOT)
+                lido__lease_lay_idle(leases, slot);
+            return false;
+        }
+        first->slot = slot;
+        request->state = slot == LIDO__NO_SLOT ? LIDO__STARVED : LIDO__SERVED;
+        if (slot != LIDO__NO_SLOT) {
+            lido__lease_mark(leases, slot, first->thread_id);
+            leases->served++;
+        }
+    }
+    leave_queue(leases, first);
+    *told = *request;
+    return true;
+}
+
 /* The next thread that has to be told something, or NULL. */
 static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
     struct lido__waiter *first = leases->first_waiter;
     bool no_memory = false;
-    if (!first)
+    if (!first || first->is_request)
         return NULL;
     if (leases->is_closed) {
         leave_queue(leases, first);
@@ -74,19 +124,26 @@ static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
 
 void lido__leases_unlock_and_wake(struct lido__leases *leases) {
     _Atomic(uint32_t) *told[WAKE_BATCH];
+    struct lido__request told_request;
     bool is_quiet = leases->is_closed && leases->existing == leases->idle_count;
+    bool is_told, goes_on;
     int count;
     if (is_quiet)
         (void)lido__add(&leases->quiet, 1, relaxed); /* under the lock; park compares it */
     do {
+        is_told = serve_request(leases, &told_request);
         for (count = 0; count < WAKE_BATCH && (told[count] = offer(leases)) != NULL;)
             count++;
+        goes_on = count == WAKE_BATCH || is_told || is_request_due(leases);
         lido__unlock(&leases->lock);
         for (int i = 0; i < count; i++)
             lido__sys.unpark(told[i], 1);
-        if (count == WAKE_BATCH)
+        if (is_told)
+            lido__request_notify(leases, told_request.notify, told_request.context,
+                                 told_request.descriptor);
+        if (goes_on)
             lido__lock(&leases->lock);
-    } while (count == WAKE_BATCH);
+    } while (goes_on);
     if (is_quiet)
         lido__sys.unpark(&leases->quiet, INT32_MAX);
 }
@@ -163,11 +220,7 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
     uint64_t deadline_ns = patience.deadline_ns;
     if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
         deadline_ns = waiter.since_ns + patience.timeout_ns;
-    *leases->last_waiter = &waiter;
-    leases->last_waiter = &waiter.next;
-    leases->waiting++;
-    leases->count.waits++;
-    leases->calm_calls = 0;
+    lido__lease_join(leases, &waiter);
     edge->site = patience.site;
     lido_status status = enter_and_wait(leases, &waiter, edge, patience.knot, deadline_ns);
     uint64_t now_ns = lido__sys.now_ns();
@@ -176,9 +229,8 @@ static lido_status join_and_wait(struct lido__leases *leases, struct lido__patie
     return status;
 }
 
-/* May this call take what is free, before those who wait? */
-static bool may_overtake(struct lido__leases *leases) {
-    struct lido__waiter *first = leases->first_waiter;
+bool lido__lease_may_overtake(const struct lido__leases *leases) {
+    const struct lido__waiter *first = leases->first_waiter;
     return !first || !is_overdue(leases, first);
 }
 
@@ -194,7 +246,7 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
     lido__lock(&leases->lock);
     if (leases->is_closed)
         status = LIDO_ERR_CLOSED;
-    else if (may_overtake(leases)) {
+    else if (lido__lease_may_overtake(leases)) {
         *claimed = lido__lease_find(leases, store, &no_memory);
         if (*claimed != LIDO__NO_SLOT && leases->first_waiter)
             leases->first_waiter->passed++;

@@ -29,6 +29,11 @@ struct lido__holder {
     uint32_t thread_id, ticks, turn;
 };
 
+/* A claimed slot becomes a lease, or its place is free again; or it goes back as it is. */
+lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t slot,
+                                       lido_lease *lease, const char *site);
+void lido__object_pool_put_back(struct lido_object_pool *pool, uint32_t slot);
+
 enum { LIDO__TICK_NS = 1000000 };
 
 /* False: nobody holds it, or it changed hands just now. */

@@ -252,6 +252,14 @@ lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
     return status == LIDO_ERR_NO_MEMORY ? fail_no_memory(pool) : LIDO_OK;
 }
 
+/* Without an object it was vacant when it was claimed. */
+void lido__object_pool_put_back(struct lido_object_pool *pool, uint32_t slot) {
+    if (lido__load(&lido__slot_at(&pool->leases, slot)->object, relaxed)) /* claimed */
+        give(pool, NULL, slot);
+    else
+        lido__lease_vacate(&pool->leases, slot);
+}
+
 /* ---- Acquire ---------------------------------------------------------------------------- */
 
 /* Makes a claimed slot's object a good one: validated, or new. */
@@ -269,8 +277,8 @@ static lido_status ready(struct lido_object_pool *pool, uint32_t *slot) {
 }
 
 /* The claimed slot is the caller's lease from now on. */
-static lido_status hand_out(struct lido_object_pool *pool, uint32_t slot, lido_lease *lease,
-                            const char *site) {
+lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t slot,
+                                       lido_lease *lease, const char *site) {
     struct lido__leases *leases = &pool->leases;
     struct lido__lease_store *store = lido__lease_store_of(leases);
     lido_status status = ready(pool, &slot);
@@ -330,7 +338,7 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
         status = LIDO_ERR_TIMEOUT;
     if (status != LIDO_OK)
         return fail_claim(pool, status);
-    return hand_out(pool, slot, lease, site);
+    return lido__object_pool_hand_out(pool, slot, lease, site);
 }
 
 /* From this thread's shelf, if an object lies there and needs no validation. */
@@ -499,6 +507,11 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     if (sums.live || sums.retired)
         return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
                                       "object_pool \"%s\": cannot be destroyed; " LIDO__HOLDERS);
+    if (sums.requests)
+        return LIDO__FAIL(LIDO_ERR_BUSY,
+                          "object_pool \"%s\": cannot be destroyed; %u requests were not taken or "
+                          "cancelled",
+                          .word = {pool->resource.info.name}, .number = {sums.requests});
     lido__leases_collect(&pool->leases);
     (void)lido_object_pool_trim(pool, 0);
     lido__resource_remove(&pool->resource);

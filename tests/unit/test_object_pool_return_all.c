@@ -70,6 +70,25 @@ static void a_late_release_ends_the_object_once_and_a_second_one_is_refused(void
     end(pool, &factory);
 }
 
+/* Long after, when nobody waits and threads use their own shelves again. */
+static void a_very_late_release_ends_the_object_too(void **state) {
+    (void)state;
+    enum { CYCLES = 3000 };
+    lido_lease late, lease;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = pool_of(&factory, PLACES);
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &late));
+    CHECK_OK(lido_object_pool_return_all(pool, NULL));
+    for (int i = 0; i < CYCLES; i++) {
+        CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+        CHECK(lease.object != late.object);
+        CHECK_OK(lido_object_pool_release(pool, &lease));
+    }
+    CHECK_OK(lido_object_pool_release(pool, &late));
+    CHECK_EQ(factory.destroys, 1);
+    end(pool, &factory);
+}
+
 static void an_object_that_reset_refuses_ends_once_too(void **state) {
     (void)state;
     lido_lease lease;
@@ -245,6 +264,7 @@ static void without_membarrier_it_says_so_or_works(void **state) {
 
 CHECK_MAIN(TEST(all_places_are_free_at_once_and_no_object_has_two_holders),
            TEST(a_late_release_ends_the_object_once_and_a_second_one_is_refused),
+           TEST(a_very_late_release_ends_the_object_too),
            TEST(an_object_that_reset_refuses_ends_once_too), TEST(idle_objects_stay),
            TEST(a_pool_with_retired_leases_out_is_closed_but_not_destroyed),
            TEST(who_waits_is_served_in_the_place_of_what_was_retired),
