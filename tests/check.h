@@ -440,7 +440,6 @@ enum check_kind {
     CHECK_PROTECT,
     CHECK_KEY_CREATE,
     CHECK_KEY_SET,
-    CHECK_AT_FORK,
     CHECK_EVENT_CREATE,
     CHECK_KINDS
 };
@@ -508,10 +507,6 @@ static inline int check__key_create(pthread_key_t *key, void (*at_exit)(void *))
 
 static inline int check__key_set(pthread_key_t key, const void *value) {
     return check__must_fail(CHECK_KEY_SET) ? 12 : lido__sys_real.key_set(key, value);
-}
-
-static inline int check__at_fork(void (*prepare)(void), void (*parent)(void), void (*child)(void)) {
-    return check__must_fail(CHECK_AT_FORK) ? 12 : lido__sys_real.at_fork(prepare, parent, child);
 }
 
 static inline int check__event_create(int *descriptor) {
@@ -649,7 +644,6 @@ static inline struct lido__sys check__table(void) {
     table.unpark = check__unpark;
     table.key_create = check__key_create;
     table.key_set = check__key_set;
-    table.at_fork = check__at_fork;
     table.event_create = check__event_create;
     return table;
 }

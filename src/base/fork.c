@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * One pair of handlers for all of lido: see fork.h. The list only grows, under `lock`, which fork
- * itself takes first: so nobody registers between prepare and child. */
+ * itself takes first: so nobody registers between prepare and child. The handlers are there from the
+ * start of the library on, before any thread can hold `lock`. */
 #include "base/fork.h"
 
 #include "base/mutex.h"
@@ -37,20 +38,38 @@ static void child(void) {
             c->settle();
 }
 
-lido_status lido__fork_register(struct lido__fork_client *client) {
-    int error = 0;
+/* With the lock, or before there are threads. */
+static int install(void) {
+    int error = installed ? 0 : lido__sys.at_fork(prepare, parent, child);
+    installed = error == 0;
+    return error;
+}
+
+#ifndef LIDO_ATOMIC_EXPLORE
+__attribute__((constructor)) static void begin(void) {
+    (void)install(); /* who registers tries again, and hears of the error */
+}
+#endif
+
+int lido__fork_enter(struct lido__fork_client *client) {
+    if (lido__load(&client->listed, acquire))
+        return 0;
     lido__lock(&lock);
-    if (!installed && (error = lido__sys.at_fork(prepare, parent, child)) == 0)
-        installed = true;
-    if (installed && !client->listed) {
+    int error = install();
+    if (error == 0 && !lido__load(&client->listed, relaxed)) {
         struct lido__fork_client **at = &clients;
         while (*at && (*at)->order <= client->order)
             at = &(*at)->next;
         client->next = *at;
-        client->listed = true;
         *at = client;
+        lido__store(&client->listed, true, release);
     }
     lido__unlock(&lock);
+    return error;
+}
+
+lido_status lido__fork_register(struct lido__fork_client *client) {
+    int error = lido__fork_enter(client);
     if (error)
         return LIDO__FAIL(LIDO_ERR_SYSTEM, "pthread_atfork failed with errno %u",
                           .number = {(uint64_t)error});

@@ -6,6 +6,8 @@
 #ifndef LIDO_SRC_BASE_FORK_H
 #define LIDO_SRC_BASE_FORK_H
 
+#include "base/atomic.h"
+
 #include <lido/base.h>
 
 struct lido__fork_client {
@@ -15,13 +17,18 @@ struct lido__fork_client {
     void (*settle)(void);  /* in the child, when every lock of lido is free again; NULL: nothing */
     struct lido__fork_client *next;
     int order; /* prepared from low to high, as locks are */
-    bool listed;
+    _Atomic(bool) listed;
 };
 
-/* Lists a client for good; a second time does nothing.
+/* Lists a client for good; a second time does nothing, at the price of a load.
  *
- * Errors   SYSTEM  the handlers cannot be installed */
+ * Whatever locks a client's lock has listed the client before: a lock taken earlier, by a thread
+ * that the child does not have, would stay taken there for ever.
+ *
+ * lido__fork_register answers with a status, SYSTEM where the handlers cannot be installed;
+ * lido__fork_enter with an errno or 0, for those who can only go on without. */
 lido_status lido__fork_register(struct lido__fork_client *client);
+int lido__fork_enter(struct lido__fork_client *client);
 
 /* In child(): the kernel's id, in the parent, of the thread that forked. */
 uint64_t lido__fork_parent_id(void);

@@ -25,7 +25,7 @@ static struct lido__fork_client fork_client = {
     .prepare = take_lock, .parent = leave_lock, .child = leave_lock, .order = LIDO__FORK_LOG};
 
 void lido_log_set(lido_log_level minimum, lido_log_callback callback, void *context) {
-    (void)lido__fork_register(&fork_client);
+    (void)lido__fork_enter(&fork_client);
     lido__lock(&lock);
     sink = callback;
     sink_context = context;

@@ -123,6 +123,7 @@ static void link_record(struct lido__thread *thread) {
 
 struct lido__thread *lido__thread_attach(void) {
     struct lido__thread *thread = NULL;
+    (void)lido__fork_enter(&fork_client);
     if (make_key())
         thread = lido__sys.map(sizeof *thread);
     if (!thread)
@@ -137,12 +138,12 @@ struct lido__thread *lido__thread_attach(void) {
     link_record(thread);
     lido__unlock(&lock);
     lido__thread_self = thread;
-    (void)lido__fork_register(&fork_client);
     return thread;
 }
 
 void lido__thread_on_exit(lido__thread_exit_call call) {
     int i = 0;
+    (void)lido__fork_enter(&fork_client);
     lido__lock(&lock);
     while (i < EXIT_CALLS && exit_calls[i] && exit_calls[i] != call)
         i++;

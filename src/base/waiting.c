@@ -89,7 +89,7 @@ void lido__holds_begin(void) {
     /* Without a record, or without handlers for fork, only the two stories told at death and in a
      * child are missing. */
     (void)lido__thread();
-    (void)lido__fork_register(&fork_client);
+    (void)lido__fork_enter(&fork_client);
 }
 
 void lido__holds_push_slowly(uintptr_t lock_taken, const char *site) {

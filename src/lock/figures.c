@@ -35,6 +35,11 @@ static struct lido__fork_client fork_client = {.prepare = fork_prepare,
                                                .child = fork_let_go,
                                                .order = LIDO__FORK_FIGURES};
 
+static void take_tables(void) {
+    (void)lido__fork_enter(&fork_client);
+    lido__lock(&lock_of_tables);
+}
+
 /* ---- Classes ----------------------------------------------------------------------------- */
 
 /* With the lock: the row of the class with this name, made if there is room; else row 0. Of a
@@ -53,8 +58,7 @@ static uint32_t find_class(const char *name) {
 }
 
 const char *lido__class_name(const char *name) {
-    (void)lido__fork_register(&fork_client);
-    lido__lock(&lock_of_tables);
+    take_tables();
     const char *text = tables.classes[find_class(name)].name;
     lido__unlock(&lock_of_tables);
     return text;
@@ -115,7 +119,6 @@ void lido__history_prepare(struct lido__lock_head *lock) {
     struct lido__history *none = NULL;
     if (lido__load(&lock->history, relaxed))
         return;
-    (void)lido__fork_register(&fork_client);
     if (lido__add(&histories, 1, relaxed) < HISTORIES_MAX) {
         struct lido__history *made = lido__sys.map(sizeof *made);
         /* Release: pairs with the acquire loads, which find zeroes. */
@@ -172,7 +175,7 @@ static struct lido__class_row *tell(struct lido__lock_head *lock) {
 }
 
 void lido__figures_tell(struct lido__lock_head *lock) {
-    lido__lock(&lock_of_tables);
+    take_tables();
     (void)tell(lock);
     lido__unlock(&lock_of_tables);
 }
@@ -193,7 +196,7 @@ static uint64_t charge(struct lido__lock_head *lock, const char *held_at, uint64
 void lido__figures_waited(struct lido__lock_head *lock, const char *waits_at, const char *held_at,
                           uint64_t wait_ns, uint64_t now_ns) {
     struct lido__history *history = lido__load(&lock->history, acquire);
-    lido__lock(&lock_of_tables);
+    take_tables();
     struct lido__class_row *row = tell(lock);
     row->waits++;
     row->wait_total_ns += wait_ns;
@@ -217,7 +220,7 @@ void lido__figures_charge(struct lido__lock_head *lock, const char *held_at) {
     if ((lido__load(&lock->waiting, relaxed) & 0xffff) == 0)
         return;
     uint64_t now_ns = lido__sys.now_ns();
-    lido__lock(&lock_of_tables);
+    take_tables();
     uint64_t growth_ns = charge(lock, held_at, now_ns);
     lido__unlock(&lock_of_tables);
     if (history)
@@ -230,7 +233,7 @@ void lido__figures_held(struct lido__lock_head *lock) {
     uint64_t now_ns = lido__sys.now_ns();
     uint64_t hold_ns = now_ns > me->timed_since_ns ? now_ns - me->timed_since_ns : 0;
     me->is_timing = false;
-    lido__lock(&lock_of_tables);
+    take_tables();
     struct lido__class_row *row = &tables.classes[class_of(lock)];
     row->hold_samples++;
     row->hold_total_ns += hold_ns;
@@ -284,7 +287,7 @@ lido_status lido__lock_stats(const struct lido__lock_head *lock, lido_lock_stats
 }
 
 void lido__tables_copy(struct lido__tables *to) {
-    lido__lock(&lock_of_tables);
+    take_tables();
     memcpy(to, &tables, sizeof *to);
     lido__unlock(&lock_of_tables);
 }

@@ -64,6 +64,11 @@ static struct lido__fork_client fork_client = {.prepare = fork_prepare,
                                                .child = fork_child,
                                                .order = LIDO__FORK_REGISTRY};
 
+static void take_lock(void) {
+    (void)lido__fork_enter(&fork_client);
+    lido__lock(&lock);
+}
+
 /* Copies text with its zero; false when it is too long or would garble a log or a screen. */
 static bool copy_name(char *to, const char *from) {
     size_t length = strnlen(from, LIDO_NAME_BYTES);
@@ -112,7 +117,7 @@ static struct lido__resource **move_to(struct lido__resource **larger, size_t la
 static bool insert(struct lido__resource *resource) {
     struct lido__resource **spare = NULL;
     size_t spare_capacity = 0;
-    lido__lock(&lock);
+    take_lock();
     while (count == capacity && spare_capacity <= capacity) {
         spare_capacity = capacity ? capacity * 2 : 16;
         lido__unlock(&lock);
@@ -120,7 +125,7 @@ static bool insert(struct lido__resource *resource) {
         spare = lido__sys.alloc(spare_capacity * sizeof(struct lido__resource *), sizeof(void *));
         if (!spare)
             return false;
-        lido__lock(&lock);
+        take_lock();
     }
     if (count == capacity)
         spare = move_to(spare, spare_capacity);
@@ -178,7 +183,7 @@ static void leave(size_t at) {
         uint32_t seen = lido__load(&ended_count, relaxed); /* changes under this lock */
         lido__unlock(&lock);
         (void)lido__sys.park(&ended_count, seen, LIDO_FOREVER);
-        lido__lock(&lock);
+        take_lock();
     }
     leaving--;
     lido__unlock(&lock);
@@ -186,13 +191,13 @@ static void leave(size_t at) {
 }
 
 void lido__resource_remove(struct lido__resource *resource) {
-    lido__lock(&lock);
+    take_lock();
     leave(find_above(resource->info.id - 1));
 }
 
 struct lido__resource *lido__resource_remove_id(uint64_t id, const struct lido__kind *kind) {
     struct lido__resource *resource = NULL;
-    lido__lock(&lock);
+    take_lock();
     size_t at = id ? find_above(id - 1) : count;
     if (at < count && listed[at]->info.id == id && listed[at]->kind == kind) {
         resource = listed[at];
@@ -204,7 +209,7 @@ struct lido__resource *lido__resource_remove_id(uint64_t id, const struct lido__
 
 bool lido__visit_begin(uint64_t id, struct lido__visit *visit) {
     uint64_t self = lido__thread_id();
-    lido__lock(&lock);
+    take_lock();
     size_t at = id ? find_above(id - 1) : count;
     bool is_found = at < count && listed[at]->info.id == id;
     if (is_found) {
@@ -218,7 +223,7 @@ bool lido__visit_begin(uint64_t id, struct lido__visit *visit) {
 }
 
 void lido__visit_end(struct lido__visit *visit) {
-    lido__lock(&lock);
+    take_lock();
     unlink_visit(visit);
     bool is_awaited = leaving > 0;
     if (is_awaited)
@@ -230,7 +235,7 @@ void lido__visit_end(struct lido__visit *visit) {
 
 bool lido_registry_next(uint64_t after, lido_resource *resource) {
     lido_resource found;
-    lido__lock(&lock);
+    take_lock();
     size_t at = find_above(after);
     bool is_found = at < count;
     if (is_found)
@@ -241,7 +246,7 @@ bool lido_registry_next(uint64_t after, lido_resource *resource) {
 }
 
 uint64_t lido_registry_count(void) {
-    lido__lock(&lock);
+    take_lock();
     uint64_t alive = count;
     lido__unlock(&lock);
     return alive;

@@ -4,8 +4,6 @@
  * status, everything can be given back while the failures last, and nothing is left. */
 #include "object_factory.h"
 
-#include "base/fork.h"
-
 #include <lido/block_pool.h>
 
 static bool is_one_of(lido_status status, lido_status a, lido_status b) {
@@ -16,7 +14,7 @@ static bool is_one_of(lido_status status, lido_status a, lido_status b) {
 
 static int first_use_failures;
 
-/* In a child of a process that has not used lido: key and fork handlers are made only once. */
+/* In a child of a process that has not used lido: the key is made only once. */
 static void use_for_the_first_time(void *context) {
     int k = *(int *)context;
     lido_block_pool *pool = NULL;
@@ -55,25 +53,7 @@ static void the_first_use_of_lido_survives_every_single_failure(void **state) {
         first_use_failures++;
     }
     print_message("    first use: %d failures injected\n", first_use_failures);
-    CHECK(first_use_failures >=
-          5); /* the key, a record, the handlers of fork, the pool, its entry */
-}
-
-static void be_refused_fork_handlers(void *context) {
-    (void)context;
-    check_install();
-    check_arm(1, true);
-    static struct lido__fork_client client;
-    CHECK_EQ(lido__fork_register(&client), LIDO_ERR_SYSTEM);
-    CHECK_EQ(lido_last_status(), LIDO_ERR_SYSTEM);
-    check_disarm();
-    CHECK_OK(lido__fork_register(&(struct lido__fork_client){.listed = true}));
-}
-
-static void refused_fork_handlers_are_a_system_error(void **state) {
-    (void)state;
-    check__main_thread = pthread_self();
-    CHECK_EQ(check_child(be_refused_fork_handlers, NULL), 0);
+    CHECK(first_use_failures >= 4); /* the key, a record, the pool, its entry */
 }
 
 /* ---- Base and registry -------------------------------------------------------------------------- */
@@ -254,7 +234,5 @@ static void object_pools_survive_every_failure(void **state) {
 
 CHECK_MAIN({"the_first_use_of_lido_survives_every_single_failure",
             the_first_use_of_lido_survives_every_single_failure, NULL, NULL, NULL},
-           {"refused_fork_handlers_are_a_system_error", refused_fork_handlers_are_a_system_error,
-            NULL, NULL, NULL},
            TEST(the_base_survives_every_failure), TEST(block_pools_survive_every_failure),
            TEST(object_pools_survive_every_failure))
