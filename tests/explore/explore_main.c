@@ -4,6 +4,7 @@
  * out, or moved. A mutant that all kernels survive is a finding, unless `justified` says why the
  * order stands all the same; a justification whose mutant is killed is a finding as well.
  *
+ *      explore --list           prints the kernels and their rules, and runs nothing
  *      LIDO_EXPLORE=deep        wider bounds, minutes
  *      LIDO_EXPLORE_ONLY=text   only kernels and mutants whose line has this text, with the trace of
  *                               each failure; a debugger stops at it in explore_fail. The search
@@ -250,7 +251,34 @@ static void for_each_kernel(void (*call)(const struct explore_kernel *)) {
     explore_kernel_bit = 1;
 }
 
-int main(void) {
+/* ---- The program ----------------------------------------------------------------------- */
+
+static void list_kernel(const struct explore_kernel *kernel) {
+    puts(kernel->name);
+    for (int i = 0; i < EXPLORE_MUTANTS && kernel->mutants[i]; i++)
+        printf("  %s, broken: %s\n", kernel->name, kernel->mutants[i]);
+}
+
+static int answer_words(int argc, char *argv[]) {
+    if (argc == 2 && strcmp(argv[1], "--list") == 0) {
+        for_each_kernel(list_kernel);
+        return 0;
+    }
+    bool asks = argc == 2 && strcmp(argv[1], "--help") == 0;
+    fputs(
+        "usage: explore [--list]\n\n"
+        "Searches every kernel as it is, then every mutant; minutes.\n\n"
+        "  --list                    print the kernels and their rules instead\n"
+        "  LIDO_EXPLORE=deep         wider bounds\n"
+        "  LIDO_EXPLORE_ONLY=TEXT    only kernels and mutants whose line has this text, with the\n"
+        "                            trace of each failure\n",
+        asks ? stdout : stderr);
+    return asks ? 0 : 2;
+}
+
+int main(int argc, char *argv[]) {
+    if (argc > 1)
+        return answer_words(argc, argv);
     const char *depth = getenv("LIDO_EXPLORE");
     deep = depth && strcmp(depth, "deep") == 0;
     only = getenv("LIDO_EXPLORE_ONLY");
