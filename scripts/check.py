@@ -21,7 +21,7 @@ RANK = {"base": 0, "registry": 1, "budget": 2, "lease": 3}
 CAPABILITY_RANK = 4
 # The monitor sees capabilities through the registry's panel only, so it stands beside them.
 MONITOR_MAY = {"monitor", "base", "registry"}
-HEADER_HOME = {"panel": "registry"}  # public headers that live in another folder of src/
+HEADER_HOME = {"panel": "registry", "object_leases": "object_pool"}  # public headers that live in another folder of src/
 SIDEWAYS = {("object_pool", "block_pool"), ("cache", "block_pool")}
 PROGRAMS = ("tools", "workloads", "bench", "examples", "connectors")
 TESTS_OF_THE_INSIDE = ("tests/unit", "tests/stress", "tests/explore", "tests/faults", "tests/fuzz")

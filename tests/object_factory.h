@@ -119,16 +119,27 @@ static inline void factory_end(struct factory *factory) {
     factory->objects = NULL;
 }
 
-/* A pool of a factory's objects with all callbacks. */
-static inline lido_object_pool *pool_of(struct factory *factory, uint64_t object_limit) {
+static inline lido_object_pool *make_pool_of(struct factory *factory, uint64_t object_limit,
+                                             uint64_t handed_on) {
     lido_object_pool *pool = NULL;
     CHECK_OK(lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "parsers", .object_limit = object_limit,
                                  .order = LIDO_OBJECT_POOL_STRICT, .create = create_object,
                                  .validate = validate_object, .reset = reset_object,
-                                 .destroy = destroy_object, .context = factory),
+                                 .destroy = destroy_object, .context = factory,
+                                 .handed_on = handed_on),
         &pool));
     return pool;
+}
+
+/* A pool of a factory's objects with all callbacks. */
+static inline lido_object_pool *pool_of(struct factory *factory, uint64_t object_limit) {
+    return make_pool_of(factory, object_limit, 0);
+}
+
+/* In it a thread may wait for what it holds itself. */
+static inline lido_object_pool *handed_on_pool_of(struct factory *factory, uint64_t object_limit) {
+    return make_pool_of(factory, object_limit, 1);
 }
 
 static inline lido_object_pool_stats object_stats(const lido_object_pool *pool) {

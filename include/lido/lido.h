@@ -8,6 +8,7 @@
 #include <lido/budget.h>
 #include <lido/dense_pool.h>
 #include <lido/lock.h>
+#include <lido/object_leases.h>
 #include <lido/object_pool.h>
 #include <lido/panel.h>
 #include <lido/registry.h>

@@ -18,11 +18,15 @@
  *     named in lido_last_error(), and harm nothing.
  *   - An acquire ends by its deadline unless a callback of yours runs longer.
  *   - Waiters are served in the order they came, but for a bounded overtaking (`order`).
- *   - No thread waits while an object is free.
+ *   - No thread waits while an object is free, or for threads that all wait themselves.
  *   - Release needs no memory.
  *
  * Callbacks run with no lock held, several at once, in the thread that acquires, releases,
- * prepares, trims or destroys. They may call lido, but not acquire from the same pool.
+ * prepares, trims or destroys. They may call lido; an acquire from the same pool inside one is
+ * refused (DEADLOCK). One that is left by a C++ exception, pthread_exit or cancellation costs its
+ * object; another can be built in its place at once. Do not longjmp out of one: its place is then
+ * empty until this thread ends, or calls acquire, prepare, trim or close from a frame further out,
+ * or one that overwrote what the callback left on the stack.
  *
  * A child of fork() may go on: leases of the thread that forked stay its own; objects that other
  * threads held at that moment are lost there, neither handed out nor destroyed.
@@ -56,9 +60,9 @@ typedef struct lido_object_pool lido_object_pool;
 
 /* Who gets what is released while others wait. */
 typedef enum lido_object_pool_order {
-    LIDO_OBJECT_POOL_BOUNDED = 0, /* who comes by may take it before a waiter, but no waiter is
+    LIDO_OBJECT_POOL_BOUNDED = 0,   /* who comes by may take it before a waiter, but no waiter is
                                      passed more than overtake_limit times: fast and fair */
-    LIDO_OBJECT_POOL_STRICT    = 1, /* always the oldest waiter: a switch of threads each time */
+    LIDO_OBJECT_POOL_STRICT = 1,    /* always the oldest waiter: a switch of threads each time */
     LIDO_OBJECT_POOL_UNORDERED = 2, /* who comes first */
 } lido_object_pool_order;
 
@@ -94,8 +98,13 @@ typedef struct lido_object_pool_options {
     uint64_t sizing_interval_ns;      /* 1 second to 1 day; default 10 seconds */
     uint64_t sizing_window_ns;        /* 1 second to 1 day; default 60 seconds */
 
-    struct lido_budget *budget;       /* shared with other pools (lido/budget.h); default: none */
-    uint64_t            object_bytes; /* what an object counts in it; default 1: budget of objects */
+    struct lido_budget *budget; /* shared with other pools (lido/budget.h); default: none */
+    uint64_t object_bytes;      /* what an object counts in it; default 1: budget of objects */
+    /* 1: leases are handed on, and released by other threads than acquired them. Then nobody can
+     * say that a wait would never end, and none is refused as DEADLOCK. */
+    uint64_t handed_on;
+
+    uint64_t leak_floor_ns; /* held for less, nothing is a leak; default 30 s */
 } lido_object_pool_options;
 
 /* Options by name, in place (C only). */
@@ -143,20 +152,23 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
  *          CALLBACK   create failed
  *          CLOSED     lido_object_pool_close was called
  *          NO_MEMORY  no memory for more slots
+ *          DEADLOCK   called inside a callback of this pool; or every object is held by a thread
+ *                     that itself waits, for this pool, another one or a lido lock: this one
+ *                     among them. The message names both lines; unless `handed_on`
  *          On any error lease->object is NULL.
  * Waits    for a release, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \
     lido_object_pool_acquire_at(pool, timeout_ns, lease, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_at(lido_object_pool *pool,
-                                                                uint64_t          timeout_ns,
-                                                                lido_lease       *lease,
-                                                                const char       *site);
+                                                                uint64_t timeout_ns,
+                                                                lido_lease *lease,
+                                                                const char *site);
 
 /* The same up to a point in time, as lido_now_ns() counts. */
 #define lido_object_pool_acquire_until(pool, deadline_ns, lease)                                   \
     lido_object_pool_acquire_until_at(pool, deadline_ns, lease, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_until_at(lido_object_pool *pool,
-                                                                      uint64_t    deadline_ns,
+                                                                      uint64_t deadline_ns,
                                                                       lido_lease *lease,
                                                                       const char *site);
 
@@ -166,8 +178,8 @@ LIDO_API LIDO_NODISCARD lido_status lido_object_pool_acquire_until_at(lido_objec
 #define lido_object_pool_try_acquire(pool, lease)                                                  \
     lido_object_pool_try_acquire_at(pool, lease, LIDO_HERE)
 LIDO_API LIDO_NODISCARD lido_status lido_object_pool_try_acquire_at(lido_object_pool *pool,
-                                                                    lido_lease       *lease,
-                                                                    const char       *site);
+                                                                    lido_lease *lease,
+                                                                    const char *site);
 
 /* Resets the object and gives it back, from any thread; sets lease->object to NULL. A lease whose
  * object is NULL does nothing.
@@ -185,11 +197,11 @@ LIDO_API lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_le
 /* ---- Watching and steering ------------------------------------------------------------- */
 
 typedef struct lido_object_pool_holder {
-    uint64_t    struct_size; /* set by LIDO_OBJECT_POOL_HOLDER */
-    uint64_t    slot;        /* lido_lease.slot */
-    uint64_t    thread_id;   /* as the kernel counts: gettid() */
-    uint64_t    held_ns;     /* for how long; good to some milliseconds */
-    void       *object;
+    uint64_t struct_size; /* set by LIDO_OBJECT_POOL_HOLDER */
+    uint64_t slot;        /* lido_lease.slot */
+    uint64_t thread_id;   /* as the kernel counts: gettid() */
+    uint64_t held_ns;     /* for how long; good to some milliseconds */
+    void *object;
     const char *site; /* the line that acquired it; NULL if not told */
 } lido_object_pool_holder;
 
@@ -218,7 +230,8 @@ typedef struct lido_object_pool_stats {
     uint64_t existing;        /* objects that exist or are being built or ended */
     uint64_t created;         /* objects built since creation */
     uint64_t destroyed;       /* objects ended since creation */
-    uint64_t lost;            /* objects that other threads held when this process was forked */
+    uint64_t lost;            /* objects that other threads held when this process was forked, or
+                                 whose callback did not come back */
     uint64_t waiting;         /* threads that wait now */
     uint64_t waits;           /* acquires that had to wait, since creation */
     uint64_t wait_total_ns;   /* and for how long in all */
@@ -230,7 +243,7 @@ typedef struct lido_object_pool_stats {
     uint64_t refused_release; /* releases and discards refused: NOT_HELD */
     uint64_t object_limit;    /* the limit in force */
     uint64_t overhead_bytes;  /* memory held for book-keeping, all in */
-    double   reuse;           /* share of acquired served without building; 1 before the first */
+    double reuse;             /* share of acquired served without building; 1 before the first */
     uint64_t size;            /* objects that may exist now: object_limit unless sizing is on */
     uint64_t resized;         /* how often sizing changed it */
 } lido_object_pool_stats;
@@ -246,7 +259,7 @@ LIDO_API lido_status lido_object_pool_read_stats(const lido_object_pool *pool,
  *
  * Errors   ARGUMENT   out of range */
 LIDO_API lido_status lido_object_pool_set_object_limit(lido_object_pool *pool,
-                                                       uint64_t          object_limit);
+                                                       uint64_t object_limit);
 
 /* Destroys idle objects until at most keep_count exist.
  *
@@ -261,13 +274,13 @@ LIDO_API uint64_t lido_object_pool_tend(lido_object_pool *pool);
 
 /* Why the size is what it is. The last 16 changes are kept. */
 typedef struct lido_object_pool_decision {
-    uint64_t    struct_size; /* set by LIDO_OBJECT_POOL_DECISION */
-    uint64_t    number;      /* 1, 2, ... since creation */
-    uint64_t    when_ns;     /* as lido_now_ns() */
-    uint64_t    from;        /* size before */
-    uint64_t    to;          /* and after */
-    uint64_t    peak;        /* the most out or waited for in the window */
-    const char *reason;      /* static text */
+    uint64_t struct_size; /* set by LIDO_OBJECT_POOL_DECISION */
+    uint64_t number;      /* 1, 2, ... since creation */
+    uint64_t when_ns;     /* as lido_now_ns() */
+    uint64_t from;        /* size before */
+    uint64_t to;          /* and after */
+    uint64_t peak;        /* the most out or waited for in the window */
+    const char *reason;   /* static text */
 } lido_object_pool_decision;
 
 #define LIDO_OBJECT_POOL_DECISION {sizeof(lido_object_pool_decision), 0, 0, 0, 0, 0, 0}

@@ -36,10 +36,10 @@ uint64_t lido__fork_parent_id(void);
 /* In the order of locks. */
 enum {
     LIDO__FORK_NEAR = 1,
+    LIDO__FORK_WAITING,
     LIDO__FORK_REGISTRY,
     LIDO__FORK_EXTENTS, /* memory that all block pools share */
     LIDO__FORK_THREADS,
-    LIDO__FORK_WAITING,
     LIDO__FORK_FIGURES,
     LIDO__FORK_LOG
 };

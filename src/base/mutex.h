@@ -8,8 +8,8 @@
  *
  * It knows no owner: in the child of a fork, the thread that forked unlocks what it locked before.
  *
- * Lock order, outermost first: fork -> near -> registry -> a resource's own lock -> threads ->
- * graph of waits -> tables of locks -> log. */
+ * Lock order, outermost first: fork -> near -> graph of waits -> registry -> a resource's own lock
+ * -> threads -> tables of locks -> log. */
 #ifndef LIDO_SRC_BASE_MUTEX_H
 #define LIDO_SRC_BASE_MUTEX_H
 

@@ -93,6 +93,14 @@ static void real_event_close(int descriptor) {
     (void)close(descriptor);
 }
 
+static void real_signal_descriptor(int descriptor) {
+    const uint64_t one = 1;
+    ssize_t written;
+    do
+        written = write(descriptor, &one, sizeof one);
+    while (written < 0 && errno == EINTR);
+}
+
 static int real_barrier_register(void) {
     int command = MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
     return syscall(SYS_membarrier, command, 0, 0) == 0 ? 0 : errno;
@@ -104,6 +112,23 @@ static int real_barrier(void) {
 
 static uint64_t real_thread_id(void) {
     return (uint64_t)syscall(SYS_gettid);
+}
+
+static bool real_thread_lives(uint64_t id) {
+    return syscall(SYS_tgkill, getpid(), (pid_t)id, 0) == 0 || errno != ESRCH;
+}
+
+static bool real_thread_stack(uintptr_t *low, uintptr_t *high) {
+    pthread_attr_t attributes;
+    void *address = NULL;
+    size_t bytes = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return false;
+    bool known = pthread_attr_getstack(&attributes, &address, &bytes) == 0;
+    (void)pthread_attr_destroy(&attributes);
+    *low = (uintptr_t)address;
+    *high = *low + bytes;
+    return known;
 }
 
 static int real_key_create(pthread_key_t *key, void (*at_exit)(void *)) {
@@ -126,8 +151,9 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
         .unpark = real_unpark, .event_create = real_event_create, .event_set = real_event_set,     \
         .event_clear = real_event_clear, .event_close = real_event_close,                          \
         .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
-        .thread_id = real_thread_id, .key_create = real_key_create, .key_set = real_key_set,       \
-        .at_fork = real_at_fork                                                                    \
+        .thread_id = real_thread_id, .thread_lives = real_thread_lives,                            \
+        .thread_stack = real_thread_stack, .signal_descriptor = real_signal_descriptor,            \
+        .key_create = real_key_create, .key_set = real_key_set, .at_fork = real_at_fork            \
     }
 
 struct lido__sys lido__sys = REAL_TABLE;

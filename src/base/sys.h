@@ -39,6 +39,8 @@ struct lido__sys {
     void (*event_set)(int descriptor);
     void (*event_clear)(int descriptor);
     void (*event_close)(int descriptor);
+    /* Adds one to an eventfd. A full counter stays readable, which is all it is for. */
+    void (*signal_descriptor)(int descriptor);
 
     /* membarrier(2): barrier makes every running thread of this process pass a full fence, once
      * barrier_register has been called. Both return 0 or an errno. */
@@ -47,6 +49,8 @@ struct lido__sys {
 
     /* Threads and processes. Both int calls return 0 or an errno. */
     uint64_t (*thread_id)(void);
+    bool (*thread_lives)(uint64_t id);                     /* of this process */
+    bool (*thread_stack)(uintptr_t *low, uintptr_t *high); /* of this thread; false: unknown */
     int (*key_create)(pthread_key_t *key, void (*at_exit)(void *));
     int (*key_set)(pthread_key_t key, const void *value);
     int (*at_fork)(void (*prepare)(void), void (*parent)(void), void (*child)(void));

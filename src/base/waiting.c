@@ -120,6 +120,13 @@ bool lido__waiting_is_stuck(uint64_t identity) {
     return false;
 }
 
+bool lido__waiting_thread_is_stuck(uint32_t thread_id) {
+    for (const struct lido__wait *w = waits; w; w = w->next)
+        if (w->thread_id == thread_id)
+            return w->stuck;
+    return false;
+}
+
 bool lido__waiting_holder_is_stuck(const struct lido__wait *wait, const void *resource) {
     for (const struct lido__wait *w = waits; w; w = w->next)
         if (w != wait && w->stuck && lido__holds_find(w->who, resource))
@@ -158,6 +165,7 @@ bool lido__waiting_enter(struct lido__wait *wait, struct lido__wait *chain, int 
     *chain_count = 0;
     wait->who = &lido__holds;
     wait->self = lido__holds.self;
+    wait->thread_id = (uint32_t)lido__thread_id();
     lido__lock(&lock);
     wait->next = waits;
     waits = wait;

@@ -109,12 +109,13 @@ extern _Atomic(lido__death_call) lido__on_death_of_holder;
 struct lido__wait {
     struct lido__wait *next;
     struct lido__holds *who;
-    uint64_t self;        /* who->self */
+    uint64_t self;      /* who->self */
+    uint32_t thread_id; /* as slots of pools name it; in a forked child not that of its identity */
     const void *resource; /* what it waits for */
     const char *name;
     const char *site;
-    /* Whether all who could end this wait are stuck. Called under the graph's lock: it takes no
-     * lock, and reads what others write by atomics only. */
+    /* Whether all who could end this wait are stuck. Called under the graph's lock: that of the
+     * resource is inside of it, so nobody who holds one enters or leaves. */
     bool (*is_stuck)(const struct lido__wait *wait);
     bool stuck; /* lido__waiting's own */
 };
@@ -128,6 +129,8 @@ void lido__waiting_leave(struct lido__wait *wait);
 
 /* For is_stuck: whether the thread is among the stuck. False for one that does not wait. */
 bool lido__waiting_is_stuck(uint64_t identity);
+/* The same for a thread known by its kernel id. */
+bool lido__waiting_thread_is_stuck(uint32_t thread_id);
 /* For is_stuck: whether some stuck thread other than this wait's has the lock in `held`. */
 bool lido__waiting_holder_is_stuck(const struct lido__wait *wait, const void *lock);
 

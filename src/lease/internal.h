@@ -5,6 +5,8 @@
 
 #include "lease/lease.h"
 
+#include "base/waiting.h"
+
 /* An idle slot, else a vacant one below the limit, as things are. May let the lock go to make room
  * for slots; sets *no_memory when that failed. */
 uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory);
@@ -24,6 +26,27 @@ bool lido__lease_has_room(const struct lido__leases *leases);
 
 /* What other threads seem to have on their shelves: a hint, by loads that may be late. */
 uint64_t lido__lease_shelved(const struct lido__leases *leases);
+
+/* Enters the graph of who waits for what, without the lock. False: the wait could never end. Of
+ * a pool's waits each is in it from joining the queue to the end of the claim. */
+bool lido__lease_wait_begins(struct lido__leases *leases, struct lido__wait *wait,
+                             struct lido__knot *knot);
+
+/* Joins the queue, and leaves it. False: it is not in it, since a fork emptied it. */
+void lido__lease_join(struct lido__leases *leases, struct lido__waiter *waiter);
+bool lido__lease_leave(struct lido__leases *leases, struct lido__waiter *waiter);
+
+/* May a call take what is free, before those who wait? */
+bool lido__lease_may_overtake(const struct lido__leases *leases);
+
+/* Without the lock: tells who asked. The request itself is not touched. */
+void lido__request_notify(struct lido__leases *leases, void (*notify)(void *context), void *context,
+                          int descriptor);
+
+/* Whether this thread may notify: not while it does, nor with locks of lido in hand. */
+bool lido__request_may_notify(void);
+/* Forbids it until called with false; returns what was before. */
+bool lido__request_forbid(bool is_forbidden);
 
 void lido__leases_forget_waiters(struct lido__leases *leases);
 

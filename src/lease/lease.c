@@ -414,6 +414,16 @@ void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
         lido__budget_wake(leases->budget);
 }
 
+void lido__lease_abandon(struct lido__leases *leases, uint32_t slot) {
+    struct lido__slot *at = lido__slot_at(leases, slot);
+    bool had_object = lido__load(&at->object, relaxed) != NULL; /* claimed */
+    lido__store(&at->object, NULL, relaxed);
+    lido__lock(&leases->lock);
+    leases->count.lost += had_object;
+    lido__unlock(&leases->lock);
+    lido__lease_vacate(leases, slot);
+}
+
 /* ---- Stores ------------------------------------------------------------------------------ */
 
 static void link_store(struct lido__leases *leases, struct lido__lease_store *store) {
@@ -429,6 +439,9 @@ static void link_store(struct lido__leases *leases, struct lido__lease_store *st
 static void leave(struct lido__near *near, bool vanished) {
     struct lido__lease_store *store = (struct lido__lease_store *)(void *)near;
     struct lido__leases *leases = store->leases;
+    bool was_forbidden = lido__request_forbid(true); /* near's lock is held around this */
+    if (!vanished) /* else the child has given up what vanished threads had claimed */
+        lido__callback_end_all(store);
     lido__lock(&leases->lock);
     if (vanished)
         (void)lido__gate_adopt(&store->gate, &lido__shelf_empty);
@@ -443,6 +456,11 @@ static void leave(struct lido__near *near, bool vanished) {
     leases->store_count--;
     adjust_keep(leases);
     lido__leases_unlock_and_wake(leases);
+    (void)lido__request_forbid(was_forbidden);
+}
+
+struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases) {
+    return (struct lido__lease_store *)(void *)lido__near_find(leases->id, leases);
 }
 
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
@@ -457,6 +475,7 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     store->leases = leases;
     store->shelf.room = LIDO__SHELF_SLOTS;
     store->thread_id = (uint32_t)thread->id;
+    store->slow_only = leases->slow_only;
     store->near.leave = leave;
     lido__gate_init(&store->gate, &lido__shelf_empty);
     lido__lock(&lido__near_lock);
@@ -488,6 +507,7 @@ static struct lido__lease_sums sum_up(struct lido__leases *leases) {
         sums.released += lido__load(&store->released, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
+    sums.requests = leases->served + leases->waiting;
     sums.idle = leases->idle_count + lido__lease_shelved(leases);
     uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;

@@ -77,6 +77,18 @@ struct lido__shelf {
 
 extern struct lido__shelf lido__shelf_empty;
 
+/* A callback of this thread at work on a claimed slot: see callbacks.c. */
+struct lido__callback_note {
+    uintptr_t frame; /* of the function that called it; 0: the note is free */
+    const _Atomic(uint64_t)
+        *sign; /* stands in that frame, and holds `number` while the frame does */
+    uint64_t number;
+    const char *name;
+    uint32_t slot;
+};
+
+enum { LIDO__CALLBACK_NOTES = 4, LIDO__CALLBACK_ROOM = 1024 };
+
 /* What a thread has for one pool. Written by its thread only, but for the links. */
 struct lido__lease_store {
     struct lido__near near;
@@ -87,7 +99,10 @@ struct lido__lease_store {
     _Atomic(uint64_t) acquired;
     _Atomic(uint64_t) released;
     uint32_t thread_id;
+    uint32_t slow_only; /* reasons why acquires take the slow path: those of the pool, and notes */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
+    uint64_t note_count;                                    /* notes ever made */
+    struct lido__callback_note note[LIDO__CALLBACK_NOTES];
 };
 
 struct lido__waiter {
@@ -98,6 +113,7 @@ struct lido__waiter {
     uint32_t slot;   /* handed to it */
     bool is_queued;
     bool is_woken;          /* has been told to look, and has not looked yet */
+    bool is_request;        /* no thread: see struct lido__request */
     _Atomic(uint32_t) word; /* changes when there is something to see */
 };
 
@@ -113,6 +129,7 @@ struct lido__leases {
     _Atomic(struct lido__directory *) directory;
     uint64_t id;            /* of the resource: chooses the chain of lido__near */
     _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
+    uint32_t slow_only;     /* 1: acquires take the slow path; fixed before the first one */
 
     _Alignas(64) lido__mutex lock; /* guards what follows */
     struct lido__waiter *first_waiter, **last_waiter;
@@ -122,6 +139,7 @@ struct lido__leases {
     uint64_t idle_count, existing, limit;
     uint64_t limit_max; /* what sizing may raise limit to; equal when it is off */
     uint64_t waiting, waiter_limit;
+    uint64_t served; /* requests that have a slot and were not taken or cancelled yet */
     struct lido__lease_counts count;
     uint32_t slot_count;   /* slots ever used; the k-th is not number k: see number_of */
     uint32_t vacant, idle; /* lists */
@@ -130,7 +148,8 @@ struct lido__leases {
     uint32_t store_count;
     _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
     bool is_closed;
-    bool is_fenced; /* no membarrier: no shelves, the shared regime for good */
+    bool is_handed_on; /* leases are released by other threads than acquired them; fixed */
+    bool is_fenced;    /* no membarrier: no shelves, the shared regime for good */
 };
 
 /* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
@@ -144,15 +163,24 @@ void lido__leases_collect(struct lido__leases *leases);
 /* Ends all stores. No other call on the pool may be running. */
 void lido__leases_end(struct lido__leases *leases);
 
+/* A wait that could never end: one of its threads, which holds and waits. */
+struct lido__knot {
+    const char *held_at, *waits_at;
+    uint64_t thread_id, thread_count;
+};
+
 /* How long to wait. timeout_ns counts from the first wait; LIDO_FOREVER: the deadline alone does. */
 struct lido__patience {
     uint64_t timeout_ns, deadline_ns;
+    const char *site;
+    struct lido__knot *knot; /* filled when the answer is DEADLOCK */
     bool may_wait;
 };
 
 /* Claims a slot: an idle one (its object is in it), else a vacant one below the limit, else waits.
  * LIDO_OK: *claimed is the caller's until commit, put or vacate.
- * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY; no text is set. */
+ * Else TIMEOUT or EMPTY (may_wait false), LIMIT (waiter_limit), CLOSED, NO_MEMORY, DEADLOCK; no text
+ * is set. */
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed);
 /* Claims a vacant slot if fewer than `below` exist. Else LIMIT, EMPTY (the budget has no room),
@@ -171,10 +199,66 @@ bool lido__lease_put(struct lido__leases *leases, uint32_t slot);
 /* Ends a claim: the slot has no object and is vacant. */
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot);
 
+/* Ends a claim whose thread will not come back to it: its object is lost, the slot vacant. */
+void lido__lease_abandon(struct lido__leases *leases, uint32_t slot);
+
+/* ---- Callbacks on claimed slots (callbacks.c) ---------------------------------------------- */
+
+/* Lies in the frame of the function that calls a callback. */
+struct lido__callback {
+    struct lido__leases *leases; /* NULL: it came back */
+    struct lido__lease_store *store;
+    _Atomic(uint64_t) sign;
+    uint32_t note, slot;
+};
+
+/* The frame is that of the caller, who is not inlined and has LIDO__CALLBACK_ROOM bytes in it. */
+void lido__callback_note(struct lido__callback *callback, uintptr_t frame, const char *name);
+void lido__callback_forget(const struct lido__callback *callback);
+
+/* Ends claims of this thread whose callbacks were left by longjmp. Returns the name of the callback
+ * from inside of which this is called; NULL: of none that is known. */
+const char *lido__callback_settle(struct lido__leases *leases);
+
+/* The thread of this store ends: all its frames on its own stack are gone. */
+void lido__callback_end_all(struct lido__lease_store *store);
+
+/* ---- Waking, limits, figures ---------------------------------------------------------------- */
+
 /* Hands the lock back, serving and waking whom the caller's change concerns. */
 void lido__leases_unlock_and_wake(struct lido__leases *leases);
 
 lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns);
+/* ---- Requests (requests.c) -------------------------------------------------------------------- */
+
+enum lido__request_state {
+    LIDO__ENDED,
+    LIDO__PENDING,
+    LIDO__SERVED,
+    LIDO__SENT_AWAY, /* closed */
+    LIDO__STARVED    /* no memory for a slot */
+};
+
+/* Who waits in the queue without a thread. In the caller's memory; the lock's but for the rest. */
+struct lido__request {
+    struct lido__waiter waiter;
+    void (*notify)(void *context); /* NULL: the descriptor is signalled */
+    void *context;
+    int descriptor;
+    enum lido__request_state state;
+};
+
+/* Takes what is free, or joins the queue. The notification may come before it returns.
+ * Errors: LIMIT, CLOSED, NO_MEMORY; no text is set, and no notification comes. */
+lido_status lido__request_begin(struct lido__leases *leases, struct lido__request *request);
+/* The slot of a served request is the caller's claim. Else EMPTY, CLOSED, NO_MEMORY,
+ * ARGUMENT (ended). */
+lido_status lido__request_take(struct lido__leases *leases, struct lido__request *request,
+                               uint32_t *claimed);
+/* Returns how the request stood; LIDO__SERVED: *claimed is the caller's claim. */
+enum lido__request_state lido__request_cancel(struct lido__leases *leases,
+                                              struct lido__request *request, uint32_t *claimed);
+
 void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit);
 /* After the limit was lowered: what is above it ends when it comes back. */
 void lido__leases_enforce(struct lido__leases *leases);
@@ -187,7 +271,7 @@ void lido__lease_note_peak(struct lido__leases *leases);
 
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
-    uint64_t acquired, released, live, idle;
+    uint64_t acquired, released, live, idle, requests;
 };
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
 
@@ -196,6 +280,9 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id);
 
 /* This thread's store, made if need be; NULL: no memory for one, and every call takes the lock. */
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
+
+/* The same, but makes none. */
+struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases);
 
 /* The slow end of lido__lease_give: what is too much for the shelf goes to all. */
 void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);

@@ -20,15 +20,32 @@ enum { WAKE_BATCH = 8 };
 
 /* ---- With the lock held ------------------------------------------------------------------ */
 
-static void leave_queue(struct lido__leases *leases, struct lido__waiter *waiter) {
+bool lido__lease_leave(struct lido__leases *leases, struct lido__waiter *waiter) {
     struct lido__waiter **at = &leases->first_waiter;
-    while (*at != waiter)
+    while (*at && *at != waiter)
         at = &(*at)->next;
+    if (!*at)
+        return false;
     *at = waiter->next;
     if (leases->last_waiter == &waiter->next)
         leases->last_waiter = at;
     leases->waiting--;
     waiter->is_queued = false;
+    return true;
+}
+
+static void leave_queue(struct lido__leases *leases, struct lido__waiter *waiter) {
+    (void)lido__lease_leave(leases, waiter);
+}
+
+void lido__lease_join(struct lido__leases *leases, struct lido__waiter *waiter) {
+    waiter->next = NULL;
+    waiter->is_queued = true;
+    *leases->last_waiter = waiter;
+    leases->last_waiter = &waiter->next;
+    leases->waiting++;
+    leases->count.waits++;
+    leases->calm_calls = 0;
 }
 
 static bool is_overdue(const struct lido__leases *leases, const struct lido__waiter *waiter) {
@@ -45,11 +62,45 @@ static _Atomic(uint32_t) *tell(struct lido__waiter *waiter) {
     return &waiter->word;
 }
 
+static bool is_request_due(const struct lido__leases *leases) {
+    const struct lido__waiter *first = leases->first_waiter;
+    return first && first->is_request && lido__request_may_notify() &&
+           (leases->is_closed || has_free(leases));
+}
+
+/* Serves a request that is first, if anything is free. True: it has to be told. */
+static bool serve_request(struct lido__leases *leases, struct lido__request *told) {
+    struct lido__waiter *first = leases->first_waiter;
+    struct lido__request *request = (struct lido__request *)(void *)first;
+    bool no_memory = false;
+    if (!is_request_due(leases))
+        return false;
+    if (leases->is_closed)
+        request->state = LIDO__SENT_AWAY;
+    else {
+        uint32_t slot = lido__lease_find_free(leases, &no_memory);
+        if (leases->first_waiter != first) { /* making room let the lock go */
+            if (slot != LIDO__NO_SLOT)
+                lido__lease_lay_back(leases, slot);
+            return false;
+        }
+        first->slot = slot;
+        request->state = slot == LIDO__NO_SLOT ? LIDO__STARVED : LIDO__SERVED;
+        if (slot != LIDO__NO_SLOT) {
+            lido__lease_mark(leases, slot, first->thread_id);
+            leases->served++;
+        }
+    }
+    leave_queue(leases, first);
+    *told = *request;
+    return true;
+}
+
 /* The next thread that has to be told something, or NULL. */
 static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
     struct lido__waiter *first = leases->first_waiter;
     bool no_memory = false;
-    if (!first)
+    if (!first || first->is_request)
         return NULL;
     if (leases->is_closed) {
         leave_queue(leases, first);
@@ -76,19 +127,26 @@ static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
 
 void lido__leases_unlock_and_wake(struct lido__leases *leases) {
     _Atomic(uint32_t) *told[WAKE_BATCH] = {NULL};
+    struct lido__request told_request;
     bool is_quiet = leases->is_closed && leases->existing == leases->idle_count;
+    bool is_told, goes_on;
     int count;
     if (is_quiet)
         (void)lido__add(&leases->quiet, 1, relaxed); /* under the lock; park compares it */
     do {
+        is_told = serve_request(leases, &told_request);
         for (count = 0; count < WAKE_BATCH && (told[count] = offer(leases)) != NULL;)
             count++;
+        goes_on = count == WAKE_BATCH || is_told || is_request_due(leases);
         lido__unlock(&leases->lock);
         for (int i = 0; i < count; i++)
             lido__sys.unpark(told[i], 1);
-        if (count == WAKE_BATCH)
+        if (is_told)
+            lido__request_notify(leases, told_request.notify, told_request.context,
+                                 told_request.descriptor);
+        if (goes_on)
             lido__lock(&leases->lock);
-    } while (count == WAKE_BATCH);
+    } while (goes_on);
     if (is_quiet)
         lido__sys.unpark(&leases->quiet, INT32_MAX);
 }
@@ -160,33 +218,46 @@ static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter
     return status;
 }
 
+/* Called and returns with the lock held. The slot that somebody handed over while the graph was
+ * looked at is taken. */
+static lido_status enter_and_wait(struct lido__leases *leases, struct lido__waiter *waiter,
+                                  struct lido__wait *edge, struct lido__knot *knot,
+                                  uint64_t deadline_ns) {
+    if (deadline_ns <= waiter->since_ns) /* it is late already, and will not sleep */
+        return wait(leases, waiter, deadline_ns);
+    lido__unlock(&leases->lock);
+    bool may_end = lido__lease_wait_begins(leases, edge, knot);
+    lido__lock(&leases->lock);
+    bool is_sent_away = leases->is_closed && lido__load(&waiter->word, relaxed) != 0;
+    if (may_end || is_sent_away || waiter->slot != LIDO__NO_SLOT)
+        return wait(leases, waiter, deadline_ns);
+    leave_queue(leases, waiter);
+    return LIDO_ERR_DEADLOCK;
+}
+
+/* Called and returns with the lock held; after handing it back, the edge has to leave the graph. */
 static lido_status join_and_wait(struct lido__leases *leases, struct lido__patience patience,
-                                 uint32_t *claimed) {
+                                 struct lido__wait *edge, uint32_t *claimed) {
     struct lido__waiter waiter = {.since_ns = lido__sys.now_ns(),
                                   .thread_id = (uint32_t)lido__thread_id(),
-                                  .slot = LIDO__NO_SLOT,
-                                  .is_queued = true};
+                                  .slot = LIDO__NO_SLOT};
     uint64_t deadline_ns = patience.deadline_ns;
     if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
         deadline_ns = waiter.since_ns + patience.timeout_ns;
-    *leases->last_waiter = &waiter;
     /* It leaves the queue before this frame ends. */
     // cppcheck-suppress autoVariables
-    leases->last_waiter = &waiter.next;
-    leases->waiting++;
-    leases->count.waits++;
-    leases->calm_calls = 0;
+    lido__lease_join(leases, &waiter);
     lido__sizing_sample(leases);
-    lido_status status = wait(leases, &waiter, deadline_ns);
+    edge->site = patience.site;
+    lido_status status = enter_and_wait(leases, &waiter, edge, patience.knot, deadline_ns);
     uint64_t now_ns = lido__sys.now_ns();
     count_wait(leases, now_ns > waiter.since_ns ? now_ns - waiter.since_ns : 0, waiter.passed);
     *claimed = waiter.slot;
     return status;
 }
 
-/* May this call take what is free, before those who wait? */
-static bool may_overtake(struct lido__leases *leases) {
-    struct lido__waiter *first = leases->first_waiter;
+bool lido__lease_may_overtake(const struct lido__leases *leases) {
+    const struct lido__waiter *first = leases->first_waiter;
     return !first || !is_overdue(leases, first);
 }
 
@@ -204,14 +275,16 @@ static lido_status look_for_close(struct lido__leases *leases, uint32_t *claimed
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed) {
     struct lido__lease_store *store = lido__lease_store_make(leases);
+    struct lido__wait edge = {.resource = NULL};
     bool no_memory = false;
     lido_status status = LIDO_OK;
     *claimed = LIDO__NO_SLOT;
+    lido__holds.enters = true; /* what it may hold from now on is known by the slots */
     lido__tick_advance();
     lido__lock(&leases->lock);
     if (leases->is_closed)
         status = LIDO_ERR_CLOSED;
-    else if (may_overtake(leases)) {
+    else if (lido__lease_may_overtake(leases)) {
         *claimed = lido__lease_find(leases, store, &no_memory);
         if (*claimed != LIDO__NO_SLOT && leases->first_waiter)
             leases->first_waiter->passed++;
@@ -232,7 +305,7 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
         } else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
             status = LIDO_ERR_LIMIT;
         else
-            status = join_and_wait(leases, patience, claimed);
+            status = join_and_wait(leases, patience, &edge, claimed);
     }
     if (status == LIDO_ERR_TIMEOUT || status == LIDO_ERR_EMPTY)
         leases->count.timeouts++;
@@ -240,6 +313,8 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
         lido__lease_mark(leases, *claimed, (uint32_t)lido__thread_id());
     lido__sizing_sample(leases);
     lido__leases_unlock_and_wake(leases);
+    if (edge.resource)
+        lido__waiting_leave(&edge);
     return status;
 }
 

@@ -10,21 +10,17 @@
 
 #include <string.h>
 
-enum { SITES = 8, TICK_NS = 1000000 };
-
-struct holder {
-    void *object;
-    const char *site;
-    uint32_t thread_id, ticks;
-};
+enum { SITES = 8 };
 
 /* Copies what a slot says of its holder; false: nobody holds it, or it changed hands just now. */
-static bool read_holder(struct lido_object_pool *pool, uint32_t slot, struct holder *holder) {
+bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
+                                   struct lido__holder *holder) {
     struct lido__slot *at = lido__slot_at(&pool->leases, slot);
     uint32_t turn =
         lido__load(&at->turn, acquire); /* pairs with the release in lido__lease_write */
     if ((turn & 1) == 0)
         return false;
+    holder->turn = turn;
     holder->object = lido__load(&at->object, relaxed);
     holder->site = lido__load(&at->site, relaxed);
     holder->thread_id = lido__load(&at->thread_id, relaxed);
@@ -33,7 +29,7 @@ static bool read_holder(struct lido_object_pool *pool, uint32_t slot, struct hol
     return lido__load(&at->turn, relaxed) == turn;
 }
 
-static uint32_t count_slots(struct lido_object_pool *pool) {
+uint32_t lido__object_pool_count_slots(struct lido_object_pool *pool) {
     lido__lock(&pool->leases.lock);
     uint32_t count = lido__slot_bound(&pool->leases);
     lido__unlock(&pool->leases.lock);
@@ -47,11 +43,11 @@ struct summary {
 };
 
 static void sum_up(struct lido_object_pool *pool, struct summary sites[SITES]) {
-    uint32_t slots = count_slots(pool);
+    uint32_t slots = lido__object_pool_count_slots(pool);
     for (uint32_t slot = 0; slot < slots; slot++) {
-        struct holder holder;
+        struct lido__holder holder;
         int at = 0;
-        if (!read_holder(pool, slot, &holder))
+        if (!lido__object_pool_read_holder(pool, slot, &holder))
             continue;
         while (at < SITES - 1 && sites[at].count && sites[at].site != holder.site)
             at++;
@@ -89,23 +85,23 @@ lido_status lido__object_pool_fail(struct lido_object_pool *pool, lido_status st
                       .word = {pool->resource.info.name, live ? most->site : "nowhere",
                                second->count ? second->site : "other lines"},
                       .number = {live, limit, most->count, most->thread_id,
-                                 most->ticks * (uint64_t)TICK_NS, second->count});
+                                 most->ticks * (uint64_t)LIDO__TICK_NS, second->count});
 }
 
 bool lido_object_pool_next_holder(const lido_object_pool *constant, uint64_t first,
                                   lido_object_pool_holder *holder) {
     lido_object_pool *pool = (lido_object_pool *)(uintptr_t)constant;
     lido_object_pool_holder found = {.struct_size = sizeof found};
-    struct holder read;
-    uint64_t slots = count_slots(pool);
+    struct lido__holder read;
+    uint64_t slots = lido__object_pool_count_slots(pool);
     lido__tick_advance();
-    while (first < slots && !read_holder(pool, (uint32_t)first, &read))
+    while (first < slots && !lido__object_pool_read_holder(pool, (uint32_t)first, &read))
         first++;
     if (first >= slots)
         return false;
     found.slot = first;
     found.thread_id = read.thread_id;
-    found.held_ns = read.ticks * (uint64_t)TICK_NS;
+    found.held_ns = read.ticks * (uint64_t)LIDO__TICK_NS;
     found.object = read.object;
     found.site = read.site;
     return lido__figures_write(holder, &found, sizeof found, "lido_object_pool_holder") == LIDO_OK;
@@ -127,6 +123,7 @@ lido_status lido_object_pool_read_stats(const lido_object_pool *constant,
     const struct lido__lease_counts *count = &pool->leases.count;
     lido_object_pool_stats s = {.struct_size = sizeof s};
     lido__tick_advance();
+    uint64_t book_bytes = lido__leak_book_bytes(pool);
     struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
     s.acquired = sums.acquired;
     s.released = sums.released;
@@ -151,7 +148,7 @@ lido_status lido_object_pool_read_stats(const lido_object_pool *constant,
     s.object_limit = pool->leases.limit_max;
     s.size = pool->leases.limit;
     s.resized = pool->leases.sizing ? pool->leases.sizing->decision_count : 0;
-    s.overhead_bytes = overhead(pool);
+    s.overhead_bytes = overhead(pool) + book_bytes;
     lido__unlock(&pool->leases.lock);
     s.reuse = s.acquired > s.created ? 1 - (double)s.created / (double)s.acquired
               : s.acquired           ? 0

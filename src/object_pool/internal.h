@@ -23,13 +23,18 @@ enum {
 #define LIDO__SIZING_TIME_MIN_NS   LIDO_SECONDS(1)
 #define LIDO__SIZING_TIME_MAX_NS   LIDO_SECONDS(86400)
 
+/* What next_leak remembers from look to look: see leaks.c. */
+struct lido__leak_book;
+
 struct lido_object_pool {
     struct lido__leases leases; /* first: its first line is what fast paths read */
     struct lido__resource resource;
     lido_object_pool_options options;
     struct {
         uint64_t created, destroyed, create_failed, validate_failed, reset_failed;
-    } count; /* guarded by leases.lock */
+    } count;               /* guarded by leases.lock */
+    lido__mutex leak_lock; /* outside of leases.lock */
+    struct lido__leak_book *leak_book;
     struct lido__budget_member member;
     _Atomic(uint32_t) was_sized; /* sizing has been on: slow calls look after it */
 };
@@ -57,6 +62,26 @@ void lido__object_pool_share(struct lido_object_pool *pool);
 /* Before a slow call: decides, if it is time, and destroys what is too much. After it: tells. */
 void lido__object_pool_attend(struct lido_object_pool *pool);
 void lido__object_pool_tell(struct lido_object_pool *pool);
+
+/* What a slot says of its holder. */
+struct lido__holder {
+    void *object;
+    const char *site;
+    uint32_t thread_id, ticks, turn;
+};
+
+/* A claimed slot becomes a lease, or its place is free again; or it goes back as it is. */
+lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t slot,
+                                       lido_lease *lease, const char *site);
+void lido__object_pool_put_back(struct lido_object_pool *pool, uint32_t slot);
+
+enum { LIDO__TICK_NS = 1000000 };
+
+/* False: nobody holds it, or it changed hands just now. */
+bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
+                                   struct lido__holder *holder);
+uint32_t lido__object_pool_count_slots(struct lido_object_pool *pool);
+uint64_t lido__leak_book_bytes(struct lido_object_pool *pool);
 
 /* Where lines of a message about what is out go: see lido__object_pool_fail. */
 #define LIDO__HOLDERS                                                                              \

@@ -12,8 +12,9 @@
  *        +------- idle, on a shelf <-------+
  *
  * A claimed slot belongs to one thread, which runs a callback on its object without any lock. When
- * the callback does not come back (an exception, pthread_exit, cancellation) a guard on the stack
- * ends the claim: the object is given up, and the slot is vacant for another. */
+ * the callback does not come back (an exception, pthread_exit, cancellation) what lies in the frame
+ * of call() ends the claim: the object is given up, and the slot is vacant for another. longjmp
+ * runs nothing: src/lease/callbacks.c tells what is done about it. */
 #include "object_pool/internal.h"
 
 #include "base/fork.h"
@@ -30,33 +31,28 @@ enum { ACQUIRES_PER_TICK = 64 };
 
 /* ---- Callbacks: never with the lock ------------------------------------------------------- */
 
-/* Stands on the stack while a callback has a claimed slot in hand. */
-struct guard {
-    struct lido_object_pool *pool; /* NULL: the callback came back */
-    uint32_t slot;
-};
-
-static void end_guard(struct guard *guard) {
-    struct lido_object_pool *pool = guard->pool;
-    if (!pool)
+/* When the callback did not come back: its frame is being unwound. */
+static void end_callback(struct lido__callback *callback) {
+    if (!callback->leases)
         return;
-    struct lido__slot *at = lido__slot_at(&pool->leases, guard->slot);
-    bool had_object = lido__load(&at->object, relaxed) != NULL; /* claimed */
-    lido__store(&at->object, NULL, relaxed);
-    lido__lock(&pool->leases.lock);
-    pool->leases.count.lost += had_object;
-    lido__unlock(&pool->leases.lock);
-    lido__lease_vacate(&pool->leases, guard->slot);
+    lido__callback_forget(callback);
+    lido__lease_abandon(callback->leases, callback->slot);
 }
 
 enum callback { CREATE, VALIDATE, RESET, DESTROY };
 
-static int call(struct lido_object_pool *pool, enum callback which, uint32_t slot, void **object) {
+/* Not inlined, and with room in its frame: so a callback at work is told from one that was left. */
+static __attribute__((noinline, no_sanitize_address)) int
+call(struct lido_object_pool *pool, enum callback which, uint32_t slot, void **object) {
     static const char *const names[] = {"create", "validate", "reset", "destroy"};
     const lido_object_pool_options *options = &pool->options;
     int code = 0;
+    char room[LIDO__CALLBACK_ROOM];
+    __asm__ volatile("" : : "r"(room) : "memory"); /* it is there, though nobody uses it */
     {
-        struct guard guard __attribute__((cleanup(end_guard))) = {pool, slot};
+        struct lido__callback callback
+            __attribute__((cleanup(end_callback))) = {.leases = &pool->leases, .slot = slot};
+        lido__callback_note(&callback, (uintptr_t)__builtin_frame_address(0), names[which]);
         if (which == CREATE)
             code = options->create(options->context, object);
         else if (which == VALIDATE)
@@ -65,7 +61,8 @@ static int call(struct lido_object_pool *pool, enum callback which, uint32_t slo
             code = options->reset(options->context, *object);
         else if (options->destroy)
             options->destroy(options->context, *object);
-        guard.pool = NULL;
+        lido__callback_forget(&callback);
+        callback.leases = NULL;
     }
     if (code)
         LIDO__LOG(LIDO_LOG_WARNING, "object_pool.callback_failed",
@@ -89,15 +86,18 @@ static struct lido_object_pool *of(struct lido__resource *resource) {
 }
 
 static void kind_lock(struct lido__resource *resource) {
+    lido__lock(&of(resource)->leak_lock);
     lido__lock(&of(resource)->leases.lock);
 }
 
 static void kind_unlock(struct lido__resource *resource) {
     lido__unlock(&of(resource)->leases.lock);
+    lido__unlock(&of(resource)->leak_lock);
 }
 
 static void kind_in_child(struct lido__resource *resource) {
     lido__leases_in_child(&of(resource)->leases, lido__fork_parent_id());
+    lido__unlock(&of(resource)->leak_lock);
 }
 
 static const struct lido__kind kind = {
@@ -153,6 +153,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
                           .word = {options.name ? options.name : "unnamed"});
     memset(pool, 0, sizeof *pool);
     lido__leases_init(&pool->leases, options.object_limit);
+    lido__mutex_init(&pool->leak_lock);
     pool->leases.waiter_limit = options.waiter_limit;
     if (!options.overtake_limit)
         options.overtake_limit = LIDO__OVERTAKE_LIMIT;
@@ -160,6 +161,8 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->resource.panel = &lido__object_pool_panel;
     pool->resource.context = pool;
     pool->leases.bypass = bypass_of(&options);
+    pool->leases.slow_only = options.validate != NULL;
+    pool->leases.is_handed_on = options.handed_on != 0;
     lido__object_pool_share(pool);
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
@@ -253,6 +256,8 @@ lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t c
 
 lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
     uint64_t built = 0;
+    (void)lido__lease_store_make(&pool->leases); /* for the notes of callbacks */
+    (void)lido__callback_settle(&pool->leases);
     lido__lock(&pool->leases.lock);
     uint64_t limit = pool->leases.limit_max;
     if (count <= limit)
@@ -267,6 +272,15 @@ lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
         status = lido__object_pool_build_up(pool, count, &built);
     while (status == LIDO_ERR_LIMIT && lido__budget_make_room(&pool->member, true) > 0);
     return status == LIDO_ERR_CLOSED ? fail_closed(pool) : status;
+}
+
+/* Without an object it was vacant when it was claimed. */
+void lido__object_pool_put_back(struct lido_object_pool *pool, uint32_t slot) {
+    struct lido__slot *at = lido__slot_at(&pool->leases, slot);
+    if (lido__load(&at->object, relaxed)) /* claimed */
+        give(pool, NULL, at);
+    else
+        lido__lease_vacate(&pool->leases, slot);
 }
 
 /* ---- Acquire ---------------------------------------------------------------------------- */
@@ -286,8 +300,8 @@ static lido_status ready(struct lido_object_pool *pool, uint32_t *slot) {
 }
 
 /* The claimed slot is the caller's lease from now on. */
-static lido_status hand_out(struct lido_object_pool *pool, uint32_t slot, lido_lease *lease,
-                            const char *site) {
+lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t slot,
+                                       lido_lease *lease, const char *site) {
     struct lido__leases *leases = &pool->leases;
     struct lido__lease_store *store = lido__lease_store_of(leases);
     lido_status status = ready(pool, &slot);
@@ -300,6 +314,24 @@ static lido_status hand_out(struct lido_object_pool *pool, uint32_t slot, lido_l
         count_one(pool, &leases->count.acquired);
     lido__lease_note_peak(leases);
     return LIDO_OK;
+}
+
+static lido_status fail_inside(const struct lido_object_pool *pool, const char *site,
+                               const char *callback) {
+    return LIDO__FAIL(LIDO_ERR_DEADLOCK,
+                      "object_pool \"%s\": acquire at %s inside its own %s callback is refused: it "
+                      "could wait for itself",
+                      .word = {pool->resource.info.name, site, callback});
+}
+
+static lido_status fail_knot(const struct lido_object_pool *pool, const char *site,
+                             const struct lido__knot *knot) {
+    return LIDO__FAIL(
+        LIDO_ERR_DEADLOCK,
+        "object_pool \"%s\": waiting at %s would never end: all is held by threads that "
+        "wait; thread %u acquired at %s and waits at %s; threads in the circle: %u",
+        .word = {pool->resource.info.name, site, knot->held_at, knot->waits_at},
+        .number = {knot->thread_id, knot->thread_count});
 }
 
 static lido_status fail_claim(struct lido_object_pool *pool, lido_status status) {
@@ -323,13 +355,23 @@ static lido_status fail_claim(struct lido_object_pool *pool, lido_status status)
 static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_pool *pool,
                                                             struct lido__patience patience,
                                                             lido_lease *lease, const char *site) {
+    struct lido__knot knot = {.thread_count = 0};
     uint32_t slot = LIDO__NO_SLOT;
+    const char *callback = lido__callback_settle(&pool->leases);
     lease->object = NULL;
+    if (callback)
+        return fail_inside(pool, site, callback);
     lido__object_pool_attend(pool);
+    patience.site = site;
+    patience.knot = &knot;
     lido_status status = lido__lease_claim(&pool->leases, patience, &slot);
     if (status == LIDO_ERR_EMPTY && patience.timeout_ns == 0)
         status = LIDO_ERR_TIMEOUT;
-    status = status == LIDO_OK ? hand_out(pool, slot, lease, site) : fail_claim(pool, status);
+    if (status == LIDO_ERR_DEADLOCK)
+        status = fail_knot(pool, site, &knot);
+    else
+        status = status == LIDO_OK ? lido__object_pool_hand_out(pool, slot, lease, site)
+                                   : fail_claim(pool, status);
     lido__object_pool_tell(pool);
     return status;
 }
@@ -377,7 +419,7 @@ static inline __attribute__((always_inline)) lido_status acquire_from_shelf(
     lido_status (*slowly)(struct lido_object_pool *, uint64_t, lido_lease *, const char *)) {
     struct lido__lease_store *store = lido__lease_store_near(&pool->leases);
     struct lido__slot *at;
-    if (__builtin_expect(!lido__lease_is_of(store, &pool->leases) || pool->options.validate, 0))
+    if (__builtin_expect(!lido__lease_is_of(store, &pool->leases) || store->slow_only, 0))
         return slowly(pool, time_ns, lease, site);
     at = lido__lease_take(store);
     if (__builtin_expect(!at, 0))
@@ -512,6 +554,7 @@ lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *leas
 /* ---- The end, and the limit --------------------------------------------------------------- */
 
 lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) {
+    (void)lido__callback_settle(&pool->leases);
     if (lido__leases_close(&pool->leases, timeout_ns) == LIDO_OK)
         return LIDO_OK;
     return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
@@ -521,6 +564,7 @@ lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) 
 uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
     uint64_t destroyed = 0;
     uint32_t slot;
+    (void)lido__callback_settle(&pool->leases);
     while ((slot = lido__lease_claim_idle(&pool->leases, keep_count)) != LIDO__NO_SLOT) {
         end_object(pool, slot);
         lido__lease_vacate(&pool->leases, slot);
@@ -532,9 +576,15 @@ uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
 lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     if (!pool)
         return LIDO_OK;
-    if (lido__lease_sum(&pool->leases).live)
+    struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
+    if (sums.live)
         return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
                                       "object_pool \"%s\": cannot be destroyed; " LIDO__HOLDERS);
+    if (sums.requests)
+        return LIDO__FAIL(LIDO_ERR_BUSY,
+                          "object_pool \"%s\": cannot be destroyed; %u requests were not taken or "
+                          "cancelled",
+                          .word = {pool->resource.info.name}, .number = {sums.requests});
     lido__leases_collect(&pool->leases);
     (void)lido_object_pool_trim(pool, 0);
     lido__resource_remove(&pool->resource);
@@ -542,6 +592,7 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     LIDO__LOG(LIDO_LOG_DEBUG, "object_pool.destroyed", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     lido__leases_end(&pool->leases);
+    lido__sys.free(pool->leak_book);
     lido__sys.free(pool);
     return LIDO_OK;
 }

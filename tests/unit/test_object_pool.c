@@ -224,7 +224,7 @@ static void a_wait_that_nobody_ends_ends_at_its_deadline(void **state) {
     (void)state;
     lido_lease lease, extra;
     struct factory factory = factory_start();
-    lido_object_pool *pool = pool_of(&factory, 1);
+    lido_object_pool *pool = handed_on_pool_of(&factory, 1);
     CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
     uint64_t start_ns = lido_now_ns();
     CHECK_FAILS(lido_object_pool_acquire(pool, LIDO_SECONDS(3), &extra), LIDO_ERR_TIMEOUT,

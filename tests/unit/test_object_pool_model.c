@@ -172,7 +172,7 @@ static void walk(uint64_t number) {
     m.factory = factory_start();
     m.factory.create.code = m.factory.validate.code = m.factory.reset.code = 1;
     m.limit = 1 + below(&m, OUT_MAX);
-    m.pool = pool_of(&m.factory, m.limit);
+    m.pool = handed_on_pool_of(&m.factory, m.limit);
     for (int i = 0; i < CALLS; i++) {
         uint64_t choice = below(&m, 100);
         if (choice < 45)
