@@ -19,10 +19,11 @@ struct asker {
 
 static void tell(void *context) {
     struct asker *asker = context;
-    asker->told++;
+    bool takes_at_once = asker->takes_at_once;
     if (asker->order)
         asker->told_as = ++*asker->order;
-    if (!asker->takes_at_once)
+    asker->told++; /* from here on its owner may have taken it, and gone */
+    if (!takes_at_once)
         return;
     CHECK_OK(lido_object_pool_take(asker->pool, &asker->request, &asker->lease));
     CHECK_OK(lido_object_pool_release(asker->pool, &asker->lease));
