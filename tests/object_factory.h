@@ -152,8 +152,8 @@ static inline lido_object_pool_stats object_stats(const lido_object_pool *pool) 
 static inline void check_object_figures(const lido_object_pool *pool) {
     lido_object_pool_stats s = object_stats(pool);
     CHECK_EQ(s.existing, s.live + s.idle);
-    CHECK_EQ(s.acquired, s.released + s.discarded + s.live);
-    CHECK_EQ(s.created, s.destroyed + s.existing);
+    CHECK_EQ(s.acquired, s.released + s.discarded + s.live + s.retired);
+    CHECK_EQ(s.created, s.destroyed + s.existing + s.retired);
     CHECK(s.live_peak >= s.live && s.waiting == 0);
     CHECK(s.wait_total_ns >= s.wait_max_ns);
 }

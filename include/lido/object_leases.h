@@ -77,6 +77,21 @@ typedef struct lido_object_pool_line {
 LIDO_API bool lido_object_pool_next_line(const lido_object_pool *pool, uint64_t key,
                                          lido_object_pool_line *line);
 
+/* ---- Everything back ------------------------------------------------------------------------ */
+
+/* Takes back every lease that is out, at once: their places are free for others from now on, and
+ * *count (may be NULL) says how many they were. Who still uses a retired object may do so until he
+ * releases it, which is LIDO_OK as ever; it is then reset and destroyed, and never handed out again.
+ * A lease that is acquired while this runs may be among them or not.
+ *
+ * Retired leases still count as out for lido_object_pool_destroy and in a budget, and next_holder
+ * lists them.
+ *
+ * Errors   SYSTEM  the system took away membarrier(2) after the pool was made; nothing was done
+ * Cost     one interruption of each running thread of the process, and a look at each object. Until
+ *          the last retired lease is back, every acquire and release takes the pool's lock. */
+LIDO_API lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count);
+
 /* ---- Asking without waiting ------------------------------------------------------------------- */
 
 /* A place in the queue, in memory of yours that stays where it is until the request ends: by take

@@ -227,7 +227,7 @@ typedef struct lido_object_pool_stats {
     uint64_t live_peak;       /* the most that were out at once when one was built, waited for, or
                                  when figures were read */
     uint64_t idle;            /* objects ready to be handed out */
-    uint64_t existing;        /* objects that exist or are being built or ended */
+    uint64_t existing;        /* objects that exist or are being built or ended, but for retired */
     uint64_t created;         /* objects built since creation */
     uint64_t destroyed;       /* objects ended since creation */
     uint64_t lost;            /* objects that other threads held when this process was forked, or
@@ -246,6 +246,7 @@ typedef struct lido_object_pool_stats {
     double reuse;             /* share of acquired served without building; 1 before the first */
     uint64_t size;            /* objects that may exist now: object_limit unless sizing is on */
     uint64_t resized;         /* how often sizing changed it */
+    uint64_t retired;         /* leases out that return_all took back */
 } lido_object_pool_stats;
 
 /* Fills *stats, as far as its struct_size reaches.

@@ -23,7 +23,7 @@ static bool is_all_with_stuck(struct lido__leases *leases) {
     for (uint32_t slot = 0; slot < lido__slot_bound(leases) && held < leases->existing; slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
         /* Acquire: pairs with the release in lido__lease_write. */
-        if ((lido__load(&at->turn, acquire) & 1) == 0)
+        if ((lido__load(&at->turn, acquire) & 1) == 0 || lido__lease_is_retired(leases, slot))
             continue;
         if (!lido__waiting_thread_is_stuck(lido__load(&at->thread_id, relaxed)))
             return false;
@@ -59,7 +59,7 @@ static void describe(struct lido__leases *leases, const struct lido__wait *wait,
         uint32_t thread_id = lido__load(&at->thread_id, relaxed); /* all of them wait */
         const char *waits_at = find_wait(wait, chain, count, thread_id);
         if ((lido__load(&at->turn, acquire) & 1) == 0 || !waits_at ||
-            (knot->held_at && thread_id == wait->thread_id))
+            lido__lease_is_retired(leases, slot) || (knot->held_at && thread_id == wait->thread_id))
             continue;
         knot->held_at = lido__load(&at->site, relaxed);
         knot->waits_at = waits_at;
