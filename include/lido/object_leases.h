@@ -24,7 +24,8 @@ LIDO_BEGIN
 
 typedef enum lido_leak_reason {
     LIDO_LEAK_TOO_LONG = 1,     /* held longer than limit_ns */
-    LIDO_LEAK_THREAD_ENDED = 2, /* the thread that acquired it is gone; never for `handed_on` */
+    LIDO_LEAK_THREAD_ENDED = 2, /* the thread that acquired it is gone; never in a pool whose leases
+                                   others release (`released_by`) */
 } lido_leak_reason;
 
 typedef struct lido_object_pool_leak {

@@ -499,6 +499,7 @@ static void leave(struct lido__near *near, bool vanished) {
     empty_shelf(leases, &store->shelf);
     leases->count.acquired += lido__load(&store->acquired, relaxed); /* its thread has ended */
     leases->count.released += lido__load(&store->released, relaxed);
+    leases->count.discarded += lido__load(&store->discarded, relaxed);
     *store->link_of_pool = store->next_of_pool;
     if (store->next_of_pool)
         store->next_of_pool->link_of_pool = store->link_of_pool;
@@ -551,16 +552,17 @@ void lido__leases_collect(struct lido__leases *leases) {
  * truth by what ran between the two. Relaxed: exact at rest. */
 static struct lido__lease_sums sum_up(struct lido__leases *leases) {
     struct lido__lease_sums sums = {.acquired = leases->count.acquired,
-                                    .released = leases->count.released};
+                                    .released = leases->count.released,
+                                    .discarded = leases->count.discarded};
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
         sums.released += lido__load(&store->released, relaxed);
+        sums.discarded += lido__load(&store->discarded, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
     sums.requests = leases->served + leases->waiting;
     sums.idle = leases->idle_count + lido__lease_shelved(leases);
     sums.retired = leases->count.retired;
-    uint64_t ended =
-        sums.released + leases->count.discarded + leases->count.lost_leases + sums.retired;
+    uint64_t ended = sums.released + sums.discarded + leases->count.lost_leases + sums.retired;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
     sums.existing = leases->existing;
     if (sums.live > sums.existing - leases->idle_count) /* surely too many */
@@ -635,6 +637,7 @@ static void settle_counts(struct lido__leases *leases, uint64_t live) {
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
         acquired += lido__load(&store->acquired, relaxed);
         ended += lido__load(&store->released, relaxed);
+        ended += lido__load(&store->discarded, relaxed);
     }
     if (acquired < ended + live)
         leases->count.acquired += ended + live - acquired;

@@ -106,6 +106,7 @@ struct lido__lease_store {
     void *taken; /* what a visit found; the lock's */
     _Atomic(uint64_t) acquired;
     _Atomic(uint64_t) released;
+    _Atomic(uint64_t) discarded;
     uint32_t thread_id;
     uint32_t slow_only; /* reasons why acquires take the slow path: those of the pool, and notes */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
@@ -159,9 +160,10 @@ struct lido__leases {
     uint32_t store_count;
     _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
     bool is_closed;
-    bool is_shelf_missed; /* the last look on shelves did not reach them all */
-    bool is_handed_on;    /* leases are released by other threads than acquired them; fixed */
-    bool is_fenced;       /* no membarrier: no shelves, the shared regime for good */
+    bool is_shelf_missed;           /* the last look on shelves did not reach them all */
+    bool is_by_acquirer;            /* releases, from the first lease on; fixed */
+    _Atomic(uint32_t) is_handed_on; /* told or seen: other threads release than acquired */
+    bool is_fenced;                 /* no membarrier: no shelves, the shared regime for good */
 };
 
 /* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
@@ -283,7 +285,7 @@ void lido__lease_note_peak(struct lido__leases *leases);
 
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
-    uint64_t acquired, released, live, idle, existing, retired, requests;
+    uint64_t acquired, released, discarded, live, idle, existing, retired, requests;
 };
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
 
@@ -299,6 +301,10 @@ struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases);
 /* The slow end of lido__lease_give: what is too much for the shelf goes to all. True: some of it
  * must end, see lido__lease_claim_ending. */
 bool lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);
+
+/* Before a slow release by a thread: has it acquired what it releases? */
+void lido__lease_note_releaser(struct lido__leases *leases, const lido_lease *lease,
+                               uint32_t thread_id);
 
 /* Claims a slot whose object must end. */
 uint32_t lido__lease_claim_ending(struct lido__leases *leases);

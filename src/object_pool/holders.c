@@ -127,12 +127,12 @@ lido_status lido_object_pool_read_stats(const lido_object_pool *constant,
     struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
     s.acquired = sums.acquired;
     s.released = sums.released;
+    s.discarded = sums.discarded;
     s.live = sums.live;
     s.idle = sums.idle;
     s.existing = sums.existing;
     s.retired = sums.retired;
     lido__lock(&pool->leases.lock);
-    s.discarded = count->discarded;
     s.live_peak = count->live_peak;
     s.created = pool->count.created;
     s.destroyed = pool->count.destroyed;

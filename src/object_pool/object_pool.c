@@ -115,6 +115,10 @@ static lido_status check(const lido_object_pool_options *options) {
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
                           "object_pool \"%s\": order is %u, which this version does not know",
                           .word = {name}, .number = {options->order});
+    if (options->released_by > LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER)
+        return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
+                          "object_pool \"%s\": released_by is %u, which this version does not know",
+                          .word = {name}, .number = {options->released_by});
     if (options->overtake_limit > LIDO__OVERTAKE_LIMIT_MAX)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
@@ -164,7 +168,9 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->resource.context = pool;
     pool->leases.bypass = bypass_of(&options);
     pool->leases.slow_only = options.validate != NULL;
-    pool->leases.is_handed_on = options.handed_on != 0;
+    pool->leases.is_by_acquirer = options.released_by == LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER;
+    lido__store(&pool->leases.is_handed_on,
+                options.released_by == LIDO_OBJECT_POOL_RELEASED_BY_ANYONE, relaxed);
     lido__object_pool_share(pool);
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
@@ -506,6 +512,7 @@ static __attribute__((noinline)) lido_status release_slowly(struct lido_object_p
     void *object = lease->object;
     if (!object)
         return LIDO_OK;
+    lido__lease_note_releaser(&pool->leases, lease, own_id(store));
     struct lido__slot *at = lido__lease_take_back(&pool->leases, lease, own_id(store));
     if (!at)
         return refuse(pool, lease, site);
@@ -557,10 +564,14 @@ lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *leas
     struct lido__lease_store *store = lido__lease_store_of(&pool->leases);
     if (!lease->object)
         return LIDO_OK;
+    lido__lease_note_releaser(&pool->leases, lease, own_id(store));
     if (!lido__lease_take_back(&pool->leases, lease, own_id(store)))
         return refuse(pool, lease, site);
     lease->object = NULL;
-    count_one(pool, &pool->leases.count.discarded);
+    if (store)
+        (void)lido__lease_count(&store->discarded);
+    else
+        count_one(pool, &pool->leases.count.discarded);
     end_object(pool, lease->slot);
     lido__lease_vacate(&pool->leases, lease->slot);
     return LIDO_OK;
