@@ -120,26 +120,26 @@ static inline void factory_end(struct factory *factory) {
 }
 
 static inline lido_object_pool *make_pool_of(struct factory *factory, uint64_t object_limit,
-                                             uint64_t handed_on) {
+                                             uint64_t released_by) {
     lido_object_pool *pool = NULL;
     CHECK_OK(lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "parsers", .object_limit = object_limit,
                                  .order = LIDO_OBJECT_POOL_STRICT, .create = create_object,
                                  .validate = validate_object, .reset = reset_object,
                                  .destroy = destroy_object, .context = factory,
-                                 .handed_on = handed_on),
+                                 .released_by = released_by),
         &pool));
     return pool;
 }
 
 /* A pool of a factory's objects with all callbacks. */
 static inline lido_object_pool *pool_of(struct factory *factory, uint64_t object_limit) {
-    return make_pool_of(factory, object_limit, 0);
+    return make_pool_of(factory, object_limit, LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER);
 }
 
 /* In it a thread may wait for what it holds itself. */
 static inline lido_object_pool *handed_on_pool_of(struct factory *factory, uint64_t object_limit) {
-    return make_pool_of(factory, object_limit, 1);
+    return make_pool_of(factory, object_limit, LIDO_OBJECT_POOL_RELEASED_BY_ANYONE);
 }
 
 static inline lido_object_pool_stats object_stats(const lido_object_pool *pool) {
@@ -152,8 +152,8 @@ static inline lido_object_pool_stats object_stats(const lido_object_pool *pool) 
 static inline void check_object_figures(const lido_object_pool *pool) {
     lido_object_pool_stats s = object_stats(pool);
     CHECK_EQ(s.existing, s.live + s.idle);
-    CHECK_EQ(s.acquired, s.released + s.discarded + s.live);
-    CHECK_EQ(s.created, s.destroyed + s.existing);
+    CHECK_EQ(s.acquired, s.released + s.discarded + s.live + s.retired);
+    CHECK_EQ(s.created, s.destroyed + s.existing + s.retired);
     CHECK(s.live_peak >= s.live && s.waiting == 0);
     CHECK(s.wait_total_ns >= s.wait_max_ns);
 }

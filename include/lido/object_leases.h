@@ -24,7 +24,8 @@ LIDO_BEGIN
 
 typedef enum lido_leak_reason {
     LIDO_LEAK_TOO_LONG = 1,     /* held longer than limit_ns */
-    LIDO_LEAK_THREAD_ENDED = 2, /* the thread that acquired it is gone; never for `handed_on` */
+    LIDO_LEAK_THREAD_ENDED = 2, /* the thread that acquired it is gone; never in a pool whose leases
+                                   others release (`released_by`) */
 } lido_leak_reason;
 
 typedef struct lido_object_pool_leak {
@@ -76,6 +77,21 @@ typedef struct lido_object_pool_line {
  * Cost     each call looks at the whole pool. */
 LIDO_API bool lido_object_pool_next_line(const lido_object_pool *pool, uint64_t key,
                                          lido_object_pool_line *line);
+
+/* ---- Everything back ------------------------------------------------------------------------ */
+
+/* Takes back every lease that is out, at once: their places are free for others from now on, and
+ * *count (may be NULL) says how many they were. Who still uses a retired object may do so until he
+ * releases it, which is LIDO_OK as ever; it is then reset and destroyed, and never handed out again.
+ * A lease that is acquired while this runs may be among them or not.
+ *
+ * Retired leases still count as out for lido_object_pool_destroy and in a budget, and next_holder
+ * lists them.
+ *
+ * Errors   SYSTEM  the system took away membarrier(2) after the pool was made; nothing was done
+ * Cost     one interruption of each running thread of the process, and a look at each object. Until
+ *          the last retired lease is back, every acquire and release takes the pool's lock. */
+LIDO_API lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count);
 
 /* ---- Asking without waiting ------------------------------------------------------------------- */
 

@@ -66,6 +66,14 @@ typedef enum lido_object_pool_order {
     LIDO_OBJECT_POOL_UNORDERED = 2, /* who comes first */
 } lido_object_pool_order;
 
+/* Who releases: decides whether a wait can be known never to end. */
+typedef enum lido_object_pool_released_by {
+    LIDO_OBJECT_POOL_RELEASED_BY_LEARNT = 0,   /* who acquired, when 64 leases or more came back and
+                                                  none from another thread; else anyone */
+    LIDO_OBJECT_POOL_RELEASED_BY_ANYONE = 1,   /* leases are handed on: no wait is refused */
+    LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER = 2, /* from the first lease on */
+} lido_object_pool_released_by;
+
 /* Zero in a field is its default; object_limit and create have none.
  * Later versions add fields at the end; programs built today keep working. */
 typedef struct lido_object_pool_options {
@@ -100,10 +108,8 @@ typedef struct lido_object_pool_options {
 
     struct lido_budget *budget; /* shared with other pools (lido/budget.h); default: none */
     uint64_t object_bytes;      /* what an object counts in it; default 1: budget of objects */
-    /* 1: leases are handed on, and released by other threads than acquired them. Then nobody can
-     * say that a wait would never end, and none is refused as DEADLOCK. */
-    uint64_t handed_on;
 
+    uint64_t released_by;   /* lido_object_pool_released_by */
     uint64_t leak_floor_ns; /* held for less, nothing is a leak; default 30 s */
 } lido_object_pool_options;
 
@@ -154,7 +160,8 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
  *          NO_MEMORY  no memory for more slots
  *          DEADLOCK   called inside a callback of this pool; or every object is held by a thread
  *                     that itself waits, for this pool, another one or a lido lock: this one
- *                     among them. The message names both lines; unless `handed_on`
+ *                     among them, and who acquired releases (`released_by`), or the process has
+ *                     this thread only. The message names both lines
  *          On any error lease->object is NULL.
  * Waits    for a release, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \
@@ -227,7 +234,7 @@ typedef struct lido_object_pool_stats {
     uint64_t live_peak;       /* the most that were out at once when one was built, waited for, or
                                  when figures were read */
     uint64_t idle;            /* objects ready to be handed out */
-    uint64_t existing;        /* objects that exist or are being built or ended */
+    uint64_t existing;        /* objects that exist or are being built or ended, but for retired */
     uint64_t created;         /* objects built since creation */
     uint64_t destroyed;       /* objects ended since creation */
     uint64_t lost;            /* objects that other threads held when this process was forked, or
@@ -246,6 +253,7 @@ typedef struct lido_object_pool_stats {
     double reuse;             /* share of acquired served without building; 1 before the first */
     uint64_t size;            /* objects that may exist now: object_limit unless sizing is on */
     uint64_t resized;         /* how often sizing changed it */
+    uint64_t retired;         /* leases out that return_all took back */
 } lido_object_pool_stats;
 
 /* Fills *stats, as far as its struct_size reaches.

@@ -4,7 +4,17 @@
  * A pool serves a waiter when any of its slots comes back, so a wait is stuck when all of them are
  * out with stuck threads. A slot that is idle, vacant below the limit (that sizing may raise), on a shelf, or claimed (its
  * thread is in a callback, or has just been handed it) may still come: then the wait is not stuck.
- * Who may release is taken to be who acquired; where that is not so, the pool says is_handed_on.
+ *
+ * All that goes by who acquired; but a lease may be handed on, and then another thread releases it.
+ * A pool whose leases were never handed on is known by its books: slow releases see who had the
+ * lease, and fast ones leave their trace in the counters that each thread keeps anyway, since who
+ * releases what another acquired has released too much, and the other too little:
+ *
+ *      acquired - released - discarded  =  leases out under this thread's name      for each thread
+ *
+ * So a wait is refused when that holds, and TRUST leases have come back so far. Rejected: to
+ * trust from the first lease on (a producer that waits for its consumers would be refused; that is
+ * LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER), to compare threads in each release (the fast path pays).
  *
  * Asked only by a thread that is about to sleep. Mostly the first slot is with a thread that does
  * not wait, and that is all there is to read. */
@@ -12,8 +22,48 @@
 #include "lease/internal.h"
 
 #include "base/waiting.h"
+#include "base/word.h"
 
-enum { CHAIN_MAX = 8 };
+enum { CHAIN_MAX = 8, TRUST = 64 };
+
+void lido__lease_note_releaser(struct lido__leases *leases, const lido_lease *lease,
+                               uint32_t thread_id) {
+    struct lido__slot *at = lido__slot_find(leases, lease->slot);
+    /* Relaxed: who holds the lease got it after this was written; if it is no good, no harm. */
+    if (at && lido__load(&at->turn, relaxed) == lease->turn &&
+        lido__load(&at->thread_id, relaxed) != thread_id &&
+        lido__load(&leases->is_handed_on, relaxed) == 0)
+        lido__store(&leases->is_handed_on, 1, relaxed);
+}
+
+/* With the lock held: leases out under a thread's name. */
+static uint64_t count_held(struct lido__leases *leases, uint32_t thread_id) {
+    uint64_t held = 0;
+    for (uint32_t slot = 0; slot < lido__slot_bound(leases); slot++) {
+        struct lido__slot *at = lido__slot_at(leases, slot);
+        if (lido__load(&at->thread_id, relaxed) == thread_id)
+            held += lido__load(&at->turn, relaxed) & 1; /* its thread waits */
+    }
+    return held;
+}
+
+/* With the lock held, while all that is out is with threads that wait: so the books stand still, but
+ * for a thread that has just released what one of these holds now, and they have its store. */
+static bool is_released_by_acquirers(struct lido__leases *leases) {
+    uint64_t released = leases->count.released;
+    if (leases->is_by_acquirer || LIDO__IS_ALONE())
+        return true;
+    if (lido__load(&leases->is_handed_on, relaxed))
+        return false;
+    for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
+        uint64_t back = lido__load(&store->released, relaxed);
+        uint64_t ended = back + lido__load(&store->discarded, relaxed);
+        if (lido__load(&store->acquired, relaxed) - ended != count_held(leases, store->thread_id))
+            return false;
+        released += back;
+    }
+    return released >= TRUST;
+}
 
 /* With the lock held, and the graph's outside of it. */
 static bool is_all_with_stuck(struct lido__leases *leases) {
@@ -23,13 +73,13 @@ static bool is_all_with_stuck(struct lido__leases *leases) {
     for (uint32_t slot = 0; slot < lido__slot_bound(leases) && held < leases->existing; slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
         /* Acquire: pairs with the release in lido__lease_write. */
-        if ((lido__load(&at->turn, acquire) & 1) == 0)
+        if ((lido__load(&at->turn, acquire) & 1) == 0 || lido__lease_is_retired(leases, slot))
             continue;
         if (!lido__waiting_thread_is_stuck(lido__load(&at->thread_id, relaxed)))
             return false;
         held++;
     }
-    return held >= leases->existing;
+    return held >= leases->existing && is_released_by_acquirers(leases);
 }
 
 static bool is_stuck(const struct lido__wait *wait) {
@@ -59,7 +109,7 @@ static void describe(struct lido__leases *leases, const struct lido__wait *wait,
         uint32_t thread_id = lido__load(&at->thread_id, relaxed); /* all of them wait */
         const char *waits_at = find_wait(wait, chain, count, thread_id);
         if ((lido__load(&at->turn, acquire) & 1) == 0 || !waits_at ||
-            (knot->held_at && thread_id == wait->thread_id))
+            lido__lease_is_retired(leases, slot) || (knot->held_at && thread_id == wait->thread_id))
             continue;
         knot->held_at = lido__load(&at->site, relaxed);
         knot->waits_at = waits_at;
@@ -76,7 +126,7 @@ bool lido__lease_wait_begins(struct lido__leases *leases, struct lido__wait *wai
     int count = 0;
     wait->resource = leases;
     wait->is_stuck = is_stuck;
-    if (leases->is_handed_on) {
+    if (lido__load(&leases->is_handed_on, relaxed)) { /* a hint, or fixed */
         wait->resource = NULL; /* it cannot be stuck, so nobody needs to know of it */
         return true;
     }

@@ -28,6 +28,23 @@ static inline uint32_t lido__slot_bound(const struct lido__leases *leases) {
     return (leases->slot_count + LIDO__CHUNK_SLOTS - 1) / LIDO__CHUNK_SLOTS * LIDO__CHUNK_SLOTS;
 }
 
+static inline size_t lido__directory_bytes(uint32_t capacity) {
+    return sizeof(struct lido__directory) +
+           capacity * (sizeof(struct lido__slot *) + sizeof(struct lido__marks));
+}
+
+/* With the lock held. */
+static inline struct lido__marks *lido__marks_of(struct lido__leases *leases, uint32_t slot) {
+    struct lido__directory *directory = lido__load(&leases->directory, relaxed);
+    struct lido__marks *marks =
+        (struct lido__marks *)(void *)(directory->chunk + directory->capacity);
+    return marks + slot / LIDO__CHUNK_SLOTS;
+}
+
+static inline uint16_t lido__mark_bit(uint32_t slot) {
+    return (uint16_t)(1u << slot % LIDO__CHUNK_SLOTS);
+}
+
 /* Whose the slot is while it is not free; the child of a fork goes by that. */
 static inline void lido__lease_mark(struct lido__leases *leases, uint32_t slot,
                                     uint32_t thread_id) {

@@ -15,8 +15,9 @@ uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory);
 uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store *store,
                           bool *no_memory);
 
-/* P2: turns to the shared regime and empties every shelf that can be reached. */
-void lido__lease_gather(struct lido__leases *leases);
+/* P2: turns to the shared regime and empties every shelf that can be reached. True: whoever has a
+ * shelf knows of the regime from now on. */
+bool lido__lease_gather(struct lido__leases *leases);
 
 /* A vacant slot below the limit. May let the lock go, as above. */
 uint32_t lido__lease_find_vacant(struct lido__leases *leases, bool *no_memory);
@@ -50,7 +51,15 @@ bool lido__request_forbid(bool is_forbidden);
 
 void lido__leases_forget_waiters(struct lido__leases *leases);
 
-void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot);
+/* What came back and is free: for all, or to end. */
+void lido__lease_lay_free(struct lido__leases *leases, uint32_t slot);
+
+/* P3, see retire.c. Whether the lease of a slot was retired and has not come back. */
+bool lido__lease_is_retired(struct lido__leases *leases, uint32_t slot);
+/* The slot is seen to be back. True: it was retired, so its object must end. */
+bool lido__lease_note_back(struct lido__leases *leases, uint32_t slot);
+/* The slot becomes vacant. True: it was retired, and does not count in `existing`. */
+bool lido__lease_forget_retired(struct lido__leases *leases, uint32_t slot);
 
 /* What find_free or find_vacant gave goes back to where it came from. */
 void lido__lease_lay_back(struct lido__leases *leases, uint32_t slot);

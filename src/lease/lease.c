@@ -27,6 +27,7 @@ void lido__leases_init(struct lido__leases *leases, uint64_t limit) {
     memset(leases, 0, sizeof *leases);
     lido__mutex_init(&leases->lock);
     leases->vacant = leases->idle = LIDO__NO_SLOT;
+    lido__store(&leases->ending, LIDO__NO_SLOT, relaxed);
     leases->limit = leases->limit_max = limit;
     leases->last_waiter = &leases->first_waiter;
     leases->bypass = 8;
@@ -69,9 +70,35 @@ static void push(struct lido__leases *leases, uint32_t *list, uint32_t slot) {
     *list = slot;
 }
 
-void lido__lease_lay_idle(struct lido__leases *leases, uint32_t slot) {
+static void lay_idle(struct lido__leases *leases, uint32_t slot) {
     push(leases, &leases->idle, slot);
     leases->idle_count++;
+}
+
+static void lay_to_end(struct lido__leases *leases, uint32_t slot) {
+    uint32_t first = lido__load(&leases->ending, relaxed); /* under the lock, as all its writes */
+    push(leases, &first, slot);
+    lido__store(&leases->ending, first, relaxed);
+}
+
+uint32_t lido__lease_claim_ending(struct lido__leases *leases) {
+    if (lido__load(&leases->ending, relaxed) == LIDO__NO_SLOT) /* a hint: who fills it looks too */
+        return LIDO__NO_SLOT;
+    lido__lock(&leases->lock);
+    uint32_t first = lido__load(&leases->ending, relaxed); /* under the lock */
+    uint32_t slot = pop(leases, &first);
+    lido__store(&leases->ending, first, relaxed);
+    if (slot != LIDO__NO_SLOT)
+        lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
+    lido__unlock(&leases->lock);
+    return slot;
+}
+
+void lido__lease_lay_free(struct lido__leases *leases, uint32_t slot) {
+    if (lido__lease_note_back(leases, slot))
+        lay_to_end(leases, slot);
+    else
+        lay_idle(leases, slot);
 }
 
 static uint32_t pop_idle(struct lido__leases *leases) {
@@ -101,11 +128,11 @@ static struct lido__slot *new_chunk(uint32_t first) {
 static struct lido__directory *new_directory(struct lido__directory *older) {
     uint32_t count = lido__load(&older->chunk_count, relaxed);
     uint32_t capacity = older->capacity ? older->capacity * 2 : 4;
-    struct lido__directory *larger = lido__sys.alloc(
-        sizeof *larger + capacity * sizeof larger->chunk[0], _Alignof(struct lido__directory));
+    struct lido__directory *larger =
+        lido__sys.alloc(lido__directory_bytes(capacity), _Alignof(struct lido__directory));
     if (!larger)
         return NULL;
-    memset(larger, 0, sizeof *larger);
+    memset(larger, 0, lido__directory_bytes(capacity));
     larger->older = older;
     larger->capacity = capacity;
     for (uint32_t i = 0; i < count; i++)
@@ -129,6 +156,9 @@ static bool make_chunk(struct lido__leases *leases, uint32_t count) {
     if (fits) {
         struct lido__directory *into = larger ? larger : directory;
         into->chunk[count] = chunk;
+        if (larger && count > 0)
+            memcpy(into->chunk + into->capacity, directory->chunk + directory->capacity,
+                   count * sizeof(struct lido__marks)); /* the lock's, so not before */
         /* Release, both: pair with the acquires in lido__slot_find. */
         lido__store(&into->chunk_count, count + 1, release);
         lido__store(&leases->directory, into, release);
@@ -154,7 +184,8 @@ bool lido__lease_has_room(const struct lido__leases *leases) {
 /* A slot that lost its object, or never got one. */
 static void make_vacant(struct lido__leases *leases, uint32_t slot) {
     push(leases, &leases->vacant, slot);
-    leases->existing--;
+    if (!lido__lease_forget_retired(leases, slot))
+        leases->existing--;
     if (leases->budget)
         lido__budget_refund(leases->budget);
 }
@@ -186,7 +217,7 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
 
 void lido__lease_lay_back(struct lido__leases *leases, uint32_t slot) {
     if (lido__load(&lido__slot_at(leases, slot)->object, relaxed)) /* claimed */
-        lido__lease_lay_idle(leases, slot);
+        lay_idle(leases, slot);
     else
         make_vacant(leases, slot);
 }
@@ -205,7 +236,7 @@ uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory) {
 static void empty_shelf(struct lido__leases *leases, struct lido__shelf *shelf) {
     uint32_t count = lido__load(&shelf->count, relaxed); /* the shelf is ours now */
     for (uint32_t i = 0; i < count; i++)
-        lido__lease_lay_idle(leases, shelf->item[i]->number);
+        lido__lease_lay_free(leases, shelf->item[i]->number);
     lido__store(&shelf->count, 0, relaxed);
 }
 
@@ -215,19 +246,26 @@ static void empty_own(struct lido__leases *leases, struct lido__lease_store *sto
         empty_shelf(leases, &store->shelf);
 }
 
-void lido__lease_gather(struct lido__leases *leases) {
+bool lido__lease_gather(struct lido__leases *leases) {
     struct lido__lease_store *store;
+    bool is_any = false;
     leases->calm_calls = 0;
     leases->count.gathers++;
     lido__store(&leases->keep, 0, relaxed); /* the barrier makes it seen */
     for (store = leases->stores; store; store = store->next_of_pool)
-        store->taken = lido__gate_take(&store->gate, &lido__shelf_empty);
+        is_any |= (store->taken = lido__gate_take(&store->gate, &lido__shelf_empty)) != NULL;
     bool reached = lido__gate_barrier();
     leases->is_fenced |= !reached;
-    for (store = leases->stores; store; store = store->next_of_pool)
-        if (store->taken &&
-            lido__gate_settle(&store->gate, &lido__shelf_empty, store->taken, reached, SETTLE_NS))
+    leases->is_shelf_missed = false;
+    for (store = leases->stores; store; store = store->next_of_pool) {
+        if (!store->taken)
+            continue;
+        if (lido__gate_settle(&store->gate, &lido__shelf_empty, store->taken, reached, SETTLE_NS))
             empty_shelf(leases, store->taken);
+        else
+            leases->is_shelf_missed = true;
+    }
+    return reached || !is_any;
 }
 
 static uint32_t keep_count(const struct lido__leases *leases) {
@@ -254,7 +292,8 @@ enum { SHARED_CALLS = 1024 };
 /* One more call of the shared regime that did not have to wait. */
 static void grow_calm(struct lido__leases *leases) {
     if (lido__load(&leases->keep, relaxed) == 0 && !leases->first_waiter && !leases->is_closed &&
-        leases->existing <= leases->limit && ++leases->calm_calls >= SHARED_CALLS)
+        leases->count.retired == 0 && leases->existing <= leases->limit &&
+        ++leases->calm_calls >= SHARED_CALLS)
         lido__store(&leases->keep, keep_count(leases), relaxed); /* shelves may be used; need not */
 }
 
@@ -306,7 +345,7 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
     bool is_private = lido__load(&leases->keep, relaxed) != 0;
     if (slot == LIDO__NO_SLOT &&
         ((is_private && !lido__lease_has_room(leases)) || lido__lease_shelved(leases) > 0)) {
-        lido__lease_gather(leases);
+        (void)lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot == LIDO__NO_SLOT)
@@ -315,7 +354,7 @@ uint32_t lido__lease_find(struct lido__leases *leases, struct lido__lease_store 
         /* The room was taken by another pool of the budget; or by another thread while this one was
          * making room without the lock, and what came back then lies idle (L3). */
         if (lido__load(&leases->keep, relaxed) != 0)
-            lido__lease_gather(leases);
+            (void)lido__lease_gather(leases);
         slot = pop_idle(leases);
     }
     if (slot != LIDO__NO_SLOT) {
@@ -353,7 +392,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
     lido__lock(&leases->lock);
     empty_own(leases, lido__lease_store_of(leases));
     if (leases->existing > above && leases->idle_count == 0 && lido__lease_shelved(leases) > 0)
-        lido__lease_gather(leases);
+        (void)lido__lease_gather(leases);
     if (leases->existing > above)
         slot = pop_idle(leases);
     if (slot != LIDO__NO_SLOT)
@@ -378,32 +417,42 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
 bool lido__lease_put(struct lido__leases *leases, uint32_t slot) {
     struct lido__lease_store *store = lido__lease_store_of(leases);
     lido__lock(&leases->lock);
-    if (leases->existing > leases->limit) {
+    if (lido__lease_note_back(leases, slot) || leases->existing > leases->limit) {
         lido__unlock(&leases->lock);
         return false;
     }
     restore_shelf(leases, store);
-    lido__lease_lay_idle(leases, slot);
+    lay_idle(leases, slot);
     lido__leases_unlock_and_wake(leases);
     return true;
 }
 
 /* Moves what a shelf has beyond half of what it may keep to the idle set: all in the shared regime;
- * in the private one, so that a burst pays one lock for half a shelf. */
+ * in the private one, so that a burst pays one lock for half a shelf. What is above the limit, which
+ * was lowered while nobody could reach this shelf, ends. */
 static void unload(struct lido__leases *leases, struct lido__lease_store *store) {
     uint32_t keep = lido__load(&leases->keep, relaxed);
     uint32_t count = lido__load(&store->shelf.count, relaxed); /* own, under the lock */
     if (lido__load(&store->gate.store, relaxed) != &store->shelf)
         return;
-    for (uint32_t left = keep > 1 ? keep / 2 : keep; count > left; count--)
-        lido__lease_lay_idle(leases, store->shelf.item[count - 1]->number);
+    uint64_t surplus = leases->existing > leases->limit ? leases->existing - leases->limit : 0;
+    for (uint32_t left = keep > 1 ? keep / 2 : keep; count > left; count--) {
+        uint32_t slot = store->shelf.item[count - 1]->number;
+        if (surplus > 0 && !lido__lease_is_retired(leases, slot)) {
+            lay_to_end(leases, slot);
+            surplus--;
+        } else
+            lido__lease_lay_free(leases, slot);
+    }
     lido__store(&store->shelf.count, count, relaxed);
 }
 
-void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store) {
+bool lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store) {
     lido__lock(&leases->lock);
     unload(leases, store);
+    bool is_any_to_end = lido__load(&leases->ending, relaxed) != LIDO__NO_SLOT; /* under the lock */
     lido__leases_unlock_and_wake(leases);
+    return is_any_to_end;
 }
 
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
@@ -450,6 +499,7 @@ static void leave(struct lido__near *near, bool vanished) {
     empty_shelf(leases, &store->shelf);
     leases->count.acquired += lido__load(&store->acquired, relaxed); /* its thread has ended */
     leases->count.released += lido__load(&store->released, relaxed);
+    leases->count.discarded += lido__load(&store->discarded, relaxed);
     *store->link_of_pool = store->next_of_pool;
     if (store->next_of_pool)
         store->next_of_pool->link_of_pool = store->link_of_pool;
@@ -502,15 +552,21 @@ void lido__leases_collect(struct lido__leases *leases) {
  * truth by what ran between the two. Relaxed: exact at rest. */
 static struct lido__lease_sums sum_up(struct lido__leases *leases) {
     struct lido__lease_sums sums = {.acquired = leases->count.acquired,
-                                    .released = leases->count.released};
+                                    .released = leases->count.released,
+                                    .discarded = leases->count.discarded};
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
         sums.released += lido__load(&store->released, relaxed);
+        sums.discarded += lido__load(&store->discarded, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
     sums.requests = leases->served + leases->waiting;
     sums.idle = leases->idle_count + lido__lease_shelved(leases);
-    uint64_t ended = sums.released + leases->count.discarded + leases->count.lost_leases;
+    sums.retired = leases->count.retired;
+    uint64_t ended = sums.released + sums.discarded + leases->count.lost_leases + sums.retired;
     sums.live = sums.acquired > ended ? sums.acquired - ended : 0;
+    sums.existing = leases->existing;
+    if (sums.live > sums.existing - leases->idle_count) /* surely too many */
+        sums.live = sums.existing - leases->idle_count;
     if (sums.live > leases->count.live_peak)
         leases->count.live_peak = sums.live;
     return sums;
@@ -558,7 +614,7 @@ static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, 
             lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
             continue;
         lido__store(&at->thread_id, LIDO__NO_THREAD, relaxed);
-        lido__lease_lay_idle(leases, at->number);
+        lido__lease_lay_free(leases, at->number);
     }
     lido__store(&shelf->count, 0, relaxed);
 }
@@ -574,13 +630,14 @@ static void give_up(struct lido__leases *leases, uint32_t slot) {
 }
 
 /* Counters of other threads may be off by what they were at: what cannot be accounted for was a
- * lease that is lost. */
+ * lease that is lost. `live` are those that are out, retired or not. */
 static void settle_counts(struct lido__leases *leases, uint64_t live) {
     uint64_t acquired = leases->count.acquired;
     uint64_t ended = leases->count.released + leases->count.discarded;
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
         acquired += lido__load(&store->acquired, relaxed);
         ended += lido__load(&store->released, relaxed);
+        ended += lido__load(&store->discarded, relaxed);
     }
     if (acquired < ended + live)
         leases->count.acquired += ended + live - acquired;
@@ -595,6 +652,7 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
             empty_own(leases, store);
     mark_list(leases, leases->idle);
     mark_list(leases, leases->vacant);
+    mark_list(leases, lido__load(&leases->ending, relaxed));
     for (struct lido__lease_store *store = leases->stores; store; store = store->next_of_pool) {
         if (store->thread_id == parent)
             store->thread_id = self;

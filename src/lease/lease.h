@@ -7,9 +7,9 @@
  *      through a gate (P1)                     or is there for it to take
  *
  * A slot belongs to exactly one of: the vacant list, a claim (a thread works on it, outside any
- * list), a holder, the idle set, one thread's shelf.
+ * list), a holder, the idle set, one thread's shelf, the list of those whose object has to end.
  *
- *   L1  existing = slots that are not vacant <= limit (unless the limit was lowered)
+ *   L1  existing = slots that are neither vacant nor retired <= limit (unless the limit was lowered)
  *   L2  an odd turn says that the slot is out; each hand-out and each return adds one. A lease is
  *       good while its turn is the slot's and its object is the slot's object
  *   L3  while somebody waits, keep is 0, every shelf that could be reached is empty, and nothing
@@ -26,7 +26,8 @@
  *      keep == 0? then empty my shelf      empty all shelves, then sleep
  *
  * Either the giver sees keep == 0, or what he gave is seen. So nobody sleeps beside a free slot,
- * but for a shelf whose owner could not be reached in time: its owner empties it when he comes to.
+ * but for a shelf whose owner could not be reached in time: who gives empties it when he comes to, and
+ * the first waiter looks again now and then, for an owner who was taking.
  *
  * Without membarrier there is no private regime: a fence on every call would cost what the lock
  * does.
@@ -65,7 +66,14 @@ struct lido__directory {
     struct lido__directory *older;
     uint32_t capacity;
     _Atomic(uint32_t) chunk_count;
-    struct lido__slot *chunk[];
+    struct lido__slot
+        *chunk[]; /* `capacity` of them; behind them as many lido__marks, the lock's */
+};
+
+/* A bit for each slot of a chunk: its lease was retired (P3: retire.c), and has come back since. A
+ * slot with either does not count in `existing`. */
+struct lido__marks {
+    uint16_t retired, is_back;
 };
 
 /* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it. */
@@ -98,6 +106,7 @@ struct lido__lease_store {
     void *taken; /* what a visit found; the lock's */
     _Atomic(uint64_t) acquired;
     _Atomic(uint64_t) released;
+    _Atomic(uint64_t) discarded;
     uint32_t thread_id;
     uint32_t slow_only; /* reasons why acquires take the slow path: those of the pool, and notes */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
@@ -121,6 +130,7 @@ struct lido__lease_counts {
     uint64_t acquired, released, discarded; /* of calls without a store, and of stores that ended */
     uint64_t waits, wait_total_ns, wait_max_ns, timeouts, refused_release;
     uint64_t lost, lost_leases; /* objects given up, and those that were out */
+    uint64_t retired;           /* leases that return-all retired and that are still out */
     uint64_t live_peak, gathers, overtakes_max;
 };
 
@@ -143,13 +153,17 @@ struct lido__leases {
     struct lido__lease_counts count;
     uint32_t slot_count;   /* slots ever used; the k-th is not number k: see number_of */
     uint32_t vacant, idle; /* lists */
-    uint32_t bypass;       /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
-    uint32_t calm_calls;   /* calls of the shared regime since somebody waited */
+    _Atomic(uint32_t)
+        ending;          /* list of free slots whose object must end; read as a hint elsewhere */
+    uint32_t bypass;     /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
+    uint32_t calm_calls; /* calls of the shared regime since somebody waited */
     uint32_t store_count;
     _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
     bool is_closed;
-    bool is_handed_on; /* leases are released by other threads than acquired them; fixed */
-    bool is_fenced;    /* no membarrier: no shelves, the shared regime for good */
+    bool is_shelf_missed;           /* the last look on shelves did not reach them all */
+    bool is_by_acquirer;            /* releases, from the first lease on; fixed */
+    _Atomic(uint32_t) is_handed_on; /* told or seen: other threads release than acquired */
+    bool is_fenced;                 /* no membarrier: no shelves, the shared regime for good */
 };
 
 /* Milliseconds of the coarse clock, modulo 2^32; advanced by slow calls and by every 64th acquire
@@ -194,7 +208,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above);
 uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot);
 
 /* Ends a claim: the slot, with its object, is free for all. False: more exist than the limit
- * allows, and the claim goes on; its object should end. */
+ * allows, or the lease was retired, and the claim goes on; its object must end. */
 bool lido__lease_put(struct lido__leases *leases, uint32_t slot);
 /* Ends a claim: the slot has no object and is vacant. */
 void lido__lease_vacate(struct lido__leases *leases, uint32_t slot);
@@ -271,7 +285,7 @@ void lido__lease_note_peak(struct lido__leases *leases);
 
 /* Sums over all stores. Exact at rest. */
 struct lido__lease_sums {
-    uint64_t acquired, released, live, idle, requests;
+    uint64_t acquired, released, discarded, live, idle, existing, retired, requests;
 };
 struct lido__lease_sums lido__lease_sum(struct lido__leases *leases);
 
@@ -284,7 +298,19 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
 /* The same, but makes none. */
 struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases);
 
-/* The slow end of lido__lease_give: what is too much for the shelf goes to all. */
-void lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);
+/* The slow end of lido__lease_give: what is too much for the shelf goes to all. True: some of it
+ * must end, see lido__lease_claim_ending. */
+bool lido__lease_empty_own(struct lido__leases *leases, struct lido__lease_store *store);
+
+/* Before a slow release by a thread: has it acquired what it releases? */
+void lido__lease_note_releaser(struct lido__leases *leases, const lido_lease *lease,
+                               uint32_t thread_id);
+
+/* Claims a slot whose object must end. */
+uint32_t lido__lease_claim_ending(struct lido__leases *leases);
+
+/* P3: retires every lease that is out; what they hold no longer counts, and is not handed out again.
+ * Errors: SYSTEM, when other threads cannot be reached; nothing is changed, and no text is set. */
+lido_status lido__leases_return_all(struct lido__leases *leases, uint64_t *count);
 
 #endif

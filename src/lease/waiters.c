@@ -178,17 +178,37 @@ static void take_found(struct lido__leases *leases, struct lido__waiter *waiter,
         lido__lease_lay_back(leases, slot);
 }
 
+enum { LOOK_AGAIN_NS = 1000000, LOOK_AGAIN_MAX_NS = 64000000 };
+
+/* Sleeps without the lock; at most for nap_ns while a shelf was not reached (L3): then the first
+ * looks again. Whether something happened before until_ns. */
+static bool doze(struct lido__leases *leases, struct lido__waiter *waiter, uint64_t until_ns,
+                 uint64_t *nap_ns) {
+    uint64_t look_ns = LIDO_FOREVER;
+    if (leases->is_shelf_missed) {
+        look_ns = lido__sys.now_ns() + *nap_ns;
+        *nap_ns = *nap_ns < LOOK_AGAIN_MAX_NS ? *nap_ns * 2 : *nap_ns;
+    }
+    lido__unlock(&leases->lock);
+    bool in_time = sleep_until(waiter, look_ns < until_ns ? look_ns : until_ns);
+    lido__lock(&leases->lock);
+    if (in_time || look_ns >= until_ns)
+        return in_time;
+    if (leases->first_waiter == waiter && leases->is_shelf_missed)
+        (void)lido__lease_gather(leases);
+    return true;
+}
+
 /* Called and returns with the lock held. */
 static lido_status wait(struct lido__leases *leases, struct lido__waiter *waiter,
                         uint64_t deadline_ns) {
     lido_status status = LIDO_OK;
     bool in_time = true, no_memory = false;
+    uint64_t nap_ns = LOOK_AGAIN_NS;
     uint64_t grow_ns = lido__sizing_grow_at(leases, waiter->since_ns, deadline_ns);
     while (waiter->slot == LIDO__NO_SLOT && status == LIDO_OK) {
         uint64_t until_ns = grow_ns < deadline_ns ? grow_ns : deadline_ns;
-        lido__unlock(&leases->lock);
-        in_time = sleep_until(waiter, until_ns);
-        lido__lock(&leases->lock);
+        in_time = doze(leases, waiter, until_ns, &nap_ns);
         if (waiter->slot != LIDO__NO_SLOT)
             break; /* handed over; out of the queue */
         if (leases->is_closed && lido__load(&waiter->word, relaxed) != 0)
@@ -327,7 +347,7 @@ lido_status lido__leases_close(struct lido__leases *leases, uint64_t timeout_ns)
     bool in_time = timeout_ns != 0, is_quiet = false;
     lido__lock(&leases->lock);
     leases->is_closed = true;
-    lido__lease_gather(leases);
+    (void)lido__lease_gather(leases);
     for (;;) {
         is_quiet = leases->existing == leases->idle_count;
         uint32_t seen = lido__load(&leases->quiet, relaxed); /* changes under this lock */
@@ -346,14 +366,14 @@ void lido__leases_set_limit(struct lido__leases *leases, uint64_t limit) {
         lido__sizing_bound(leases);
     else
         leases->limit = limit;
-    lido__lease_gather(leases); /* what is on shelves may be too much now */
+    (void)lido__lease_gather(leases); /* what is on shelves may be too much now */
     lido__leases_unlock_and_wake(leases);
 }
 
 void lido__leases_enforce(struct lido__leases *leases) {
     lido__lock(&leases->lock);
     if (leases->existing > leases->limit)
-        lido__lease_gather(leases); /* so that what comes back comes by the lock */
+        (void)lido__lease_gather(leases); /* so that what comes back comes by the lock */
     lido__leases_unlock_and_wake(leases);
 }
 

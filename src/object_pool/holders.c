@@ -113,7 +113,7 @@ static uint64_t overhead(const struct lido_object_pool *pool) {
                      (pool->leases.sizing ? sizeof *pool->leases.sizing : 0);
     for (const struct lido__directory *directory = lido__load(&pool->leases.directory, relaxed);
          directory; directory = directory->older)
-        bytes += sizeof *directory + directory->capacity * sizeof directory->chunk[0];
+        bytes += lido__directory_bytes(directory->capacity);
     return bytes;
 }
 
@@ -127,12 +127,13 @@ lido_status lido_object_pool_read_stats(const lido_object_pool *constant,
     struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
     s.acquired = sums.acquired;
     s.released = sums.released;
+    s.discarded = sums.discarded;
     s.live = sums.live;
     s.idle = sums.idle;
+    s.existing = sums.existing;
+    s.retired = sums.retired;
     lido__lock(&pool->leases.lock);
-    s.discarded = count->discarded;
     s.live_peak = count->live_peak;
-    s.existing = pool->leases.existing;
     s.created = pool->count.created;
     s.destroyed = pool->count.destroyed;
     s.lost = count->lost;

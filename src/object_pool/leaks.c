@@ -138,7 +138,8 @@ static uint32_t reason_of(const struct lido_object_pool *pool, const struct lido
                           uint64_t limit_ns, struct living *living) {
     if ((uint64_t)holder->ticks * LIDO__TICK_NS > limit_ns)
         return LIDO_LEAK_TOO_LONG;
-    if (!pool->options.handed_on && holder->thread_id && !lives(living, holder->thread_id))
+    if (!lido__load(&pool->leases.is_handed_on, relaxed) && holder->thread_id &&
+        !lives(living, holder->thread_id))
         return LIDO_LEAK_THREAD_ENDED;
     return 0;
 }

@@ -25,6 +25,8 @@
 #include "base/sys.h"
 #include "lease/sizing.h"
 
+#include <lido/object_leases.h>
+
 #include <string.h>
 
 enum { ACQUIRES_PER_TICK = 64 };
@@ -113,6 +115,10 @@ static lido_status check(const lido_object_pool_options *options) {
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
                           "object_pool \"%s\": order is %u, which this version does not know",
                           .word = {name}, .number = {options->order});
+    if (options->released_by > LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER)
+        return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
+                          "object_pool \"%s\": released_by is %u, which this version does not know",
+                          .word = {name}, .number = {options->released_by});
     if (options->overtake_limit > LIDO__OVERTAKE_LIMIT_MAX)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
@@ -162,7 +168,9 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->resource.context = pool;
     pool->leases.bypass = bypass_of(&options);
     pool->leases.slow_only = options.validate != NULL;
-    pool->leases.is_handed_on = options.handed_on != 0;
+    pool->leases.is_by_acquirer = options.released_by == LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER;
+    lido__store(&pool->leases.is_handed_on,
+                options.released_by == LIDO_OBJECT_POOL_RELEASED_BY_ANYONE, relaxed);
     lido__object_pool_share(pool);
     pool->options.name = pool->options.owner = NULL; /* the registry has copies */
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
@@ -221,13 +229,25 @@ static lido_status fail_no_memory(const struct lido_object_pool *pool) {
                       .word = {pool->resource.info.name});
 }
 
+/* Objects that came back and must not be handed out again: retired, or above the limit. */
+static uint64_t end_returned(struct lido_object_pool *pool) {
+    uint64_t destroyed = 0;
+    uint32_t slot;
+    while ((slot = lido__lease_claim_ending(&pool->leases)) != LIDO__NO_SLOT) {
+        end_object(pool, slot);
+        lido__lease_vacate(&pool->leases, slot);
+        destroyed++;
+    }
+    return destroyed;
+}
+
 /* Gives a claimed slot back: to this thread's shelf, or to all. */
 static void give(struct lido_object_pool *pool, struct lido__lease_store *store,
                  struct lido__slot *at) {
     struct lido__leases *leases = &pool->leases;
     enum lido__given given = store ? lido__lease_give(leases, store, at) : LIDO__NOT_GIVEN;
-    if (given == LIDO__GIVEN_TOO_MUCH)
-        lido__lease_empty_own(leases, store);
+    if (given == LIDO__GIVEN_TOO_MUCH && lido__lease_empty_own(leases, store))
+        (void)end_returned(pool);
     else if (given == LIDO__NOT_GIVEN && !lido__lease_put(leases, at->number)) {
         end_object(pool, at->number);
         lido__lease_vacate(leases, at->number);
@@ -492,6 +512,7 @@ static __attribute__((noinline)) lido_status release_slowly(struct lido_object_p
     void *object = lease->object;
     if (!object)
         return LIDO_OK;
+    lido__lease_note_releaser(&pool->leases, lease, own_id(store));
     struct lido__slot *at = lido__lease_take_back(&pool->leases, lease, own_id(store));
     if (!at)
         return refuse(pool, lease, site);
@@ -516,7 +537,8 @@ static __attribute__((noinline)) lido_status give_slowly(struct lido_object_pool
 
 static __attribute__((noinline)) lido_status empty_own(struct lido_object_pool *pool,
                                                        struct lido__lease_store *store) {
-    lido__lease_empty_own(&pool->leases, store);
+    if (lido__lease_empty_own(&pool->leases, store))
+        (void)end_returned(pool);
     return LIDO_OK;
 }
 
@@ -542,10 +564,14 @@ lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *leas
     struct lido__lease_store *store = lido__lease_store_of(&pool->leases);
     if (!lease->object)
         return LIDO_OK;
+    lido__lease_note_releaser(&pool->leases, lease, own_id(store));
     if (!lido__lease_take_back(&pool->leases, lease, own_id(store)))
         return refuse(pool, lease, site);
     lease->object = NULL;
-    count_one(pool, &pool->leases.count.discarded);
+    if (store)
+        (void)lido__lease_count(&store->discarded);
+    else
+        count_one(pool, &pool->leases.count.discarded);
     end_object(pool, lease->slot);
     lido__lease_vacate(&pool->leases, lease->slot);
     return LIDO_OK;
@@ -561,10 +587,24 @@ lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) 
                                   "object_pool \"%s\": closed; " LIDO__HOLDERS);
 }
 
+lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count) {
+    uint64_t retired = 0;
+    (void)lido__callback_settle(&pool->leases);
+    lido_status status = lido__leases_return_all(&pool->leases, &retired);
+    if (count)
+        *count = retired;
+    if (status != LIDO_OK)
+        return LIDO__FAIL(status, "object_pool \"%s\": membarrier fails, so nothing was taken back",
+                          .word = {pool->resource.info.name});
+    LIDO__LOG(LIDO_LOG_INFO, "object_pool.all_returned", {"pool", pool->resource.info.name, 0},
+              {"retired", NULL, (int64_t)retired});
+    return LIDO_OK;
+}
+
 uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
-    uint64_t destroyed = 0;
     uint32_t slot;
     (void)lido__callback_settle(&pool->leases);
+    uint64_t destroyed = end_returned(pool);
     while ((slot = lido__lease_claim_idle(&pool->leases, keep_count)) != LIDO__NO_SLOT) {
         end_object(pool, slot);
         lido__lease_vacate(&pool->leases, slot);
@@ -577,7 +617,7 @@ lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     if (!pool)
         return LIDO_OK;
     struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
-    if (sums.live)
+    if (sums.live || sums.retired)
         return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
                                       "object_pool \"%s\": cannot be destroyed; " LIDO__HOLDERS);
     if (sums.requests)

@@ -3,6 +3,8 @@
  * pools, and pools and locks together. */
 #include "object_factory.h"
 
+#include "base/word.h"
+
 #include <lido/lock.h>
 
 /* A thread that takes something, goes to its gate, and then takes more. */
@@ -192,12 +194,119 @@ static void in_a_pool_whose_leases_are_handed_on_every_wait_is_allowed(void **st
     struct factory factory = factory_start();
     CHECK_OK(lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "buffers", .object_limit = 1, .create = create_object,
-                                 .destroy = destroy_object, .context = &factory, .handed_on = 1),
+                                 .destroy = destroy_object, .context = &factory,
+                                 .released_by = LIDO_OBJECT_POOL_RELEASED_BY_ANYONE),
         &pool));
     CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
     CHECK_FAILS(lido_object_pool_acquire(pool, LIDO_SECONDS(1), &more), LIDO_ERR_TIMEOUT,
                 "buffers");
     CHECK_OK(lido_object_pool_release(pool, &lease));
+    end(pool, &factory);
+}
+
+/* ---- Who releases, learnt ---------------------------------------------------------------------- */
+
+enum { TRUST = 64 };
+
+struct helper {
+    lido_object_pool *pool;
+    lido_lease *lease;
+    bool waits; /* until this test sleeps */
+};
+
+static void release_for_another(void *context) {
+    struct helper *helper = context;
+    lido_lease own;
+    if (helper->waits)
+        check_await_sleepers(1);
+    else { /* from now on its releases are fast */
+        CHECK_OK(lido_object_pool_acquire(helper->pool, 0, &own));
+        CHECK_OK(lido_object_pool_release(helper->pool, &own));
+    }
+    CHECK_OK(lido_object_pool_release(helper->pool, helper->lease));
+}
+
+/* Not of a process with one thread, of which all is known. */
+static lido_object_pool *learning_pool(struct factory *factory, uint64_t limit) {
+    lido_object_pool *pool = NULL;
+    CHECK_OK(lido_object_pool_create(
+        LIDO_OBJECT_POOL_OPTIONS(.name = "buffers", .object_limit = limit, .create = create_object,
+                                 .destroy = destroy_object, .context = factory),
+        &pool));
+    return pool;
+}
+
+static void cycle(lido_object_pool *pool, int count) {
+    lido_lease lease;
+    for (int i = 0; i < count; i++) {
+        CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+        CHECK_OK(lido_object_pool_release(pool, &lease));
+        CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+        CHECK_OK(lido_object_pool_discard(pool, &lease));
+    }
+}
+
+static void check_wait_ends_as(lido_object_pool *pool, lido_status status) {
+    lido_lease lease, more;
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    CHECK_FAILS(lido_object_pool_acquire(pool, LIDO_SECONDS(1), &more), status, "buffers");
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+}
+
+static void a_producer_may_wait_for_its_consumer_in_a_new_pool(void **state) {
+    (void)state;
+    struct check_thread thread;
+    lido_lease lease, more;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = learning_pool(&factory, 1);
+    struct helper helper = {.pool = pool, .lease = &lease, .waits = true};
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    check_start(&thread, release_for_another, &helper);
+    CHECK_OK(lido_object_pool_acquire(pool, LIDO_FOREVER, &more));
+    check_join(&thread);
+    CHECK_OK(lido_object_pool_release(pool, &more));
+    cycle(pool, 2 * TRUST);
+    check_wait_ends_as(pool, LIDO_ERR_TIMEOUT); /* it has been seen, for good */
+    end(pool, &factory);
+}
+
+static void nothing(void *context) {
+    (void)context;
+}
+
+static void a_pool_learns_that_its_acquirers_release(void **state) {
+    (void)state;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = learning_pool(&factory, 1);
+    check_in_thread(nothing, NULL); /* there have been other threads */
+    cycle(pool, TRUST - 1);
+    check_wait_ends_as(pool, LIDO_ERR_TIMEOUT);
+    check_wait_ends_as(pool, LIDO_ERR_DEADLOCK);
+    end(pool, &factory);
+}
+
+static void a_pool_learns_from_fast_releases_of_others(void **state) {
+    (void)state;
+    lido_lease lease;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = learning_pool(&factory, 8);
+    struct helper helper = {.pool = pool, .lease = &lease};
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    check_in_thread(release_for_another, &helper);
+    cycle(pool, 2 * TRUST);
+    CHECK_OK(lido_object_pool_set_object_limit(pool, 1));
+    check_wait_ends_as(pool, LIDO_ERR_TIMEOUT);
+    end(pool, &factory);
+}
+
+/* Must come first: the C library does not forget that there were other threads. */
+static void a_process_of_one_thread_has_nothing_to_learn(void **state) {
+    (void)state;
+    if (!LIDO__IS_ALONE())
+        skip(); /* a C library that does not tell */
+    struct factory factory = factory_start();
+    lido_object_pool *pool = learning_pool(&factory, 1);
+    check_wait_ends_as(pool, LIDO_ERR_DEADLOCK);
     end(pool, &factory);
 }
 
@@ -251,10 +360,14 @@ static void threads_that_take_pairs_never_hang(void **state) {
     end(pool, &factory);
 }
 
-CHECK_MAIN(TEST(a_thread_that_holds_all_is_refused_another_at_once),
+CHECK_MAIN(TEST(a_process_of_one_thread_has_nothing_to_learn),
+           TEST(a_thread_that_holds_all_is_refused_another_at_once),
            TEST(the_last_of_all_holders_to_wait_is_refused_and_both_lines_are_named),
            TEST(a_circle_over_two_pools_is_found), TEST(a_circle_over_a_pool_and_a_lock_is_found),
            TEST(one_holder_that_runs_is_enough_to_wait_for),
            TEST(an_object_of_an_ended_thread_is_no_circle),
            TEST(in_a_pool_whose_leases_are_handed_on_every_wait_is_allowed),
+           TEST(a_producer_may_wait_for_its_consumer_in_a_new_pool),
+           TEST(a_pool_learns_that_its_acquirers_release),
+           TEST(a_pool_learns_from_fast_releases_of_others),
            TEST(a_forked_child_finds_its_own_circles), TEST(threads_that_take_pairs_never_hang))
