@@ -17,6 +17,8 @@ enum explore_kind {
     EXPLORE_MEMBARRIER,
 };
 
+enum { EXPLORE_KERNELS_MAX = 128 };
+
 /* One operation in the source. It lists itself when it first runs, so that it can be broken. */
 struct explore_site {
     const char *file;
@@ -24,8 +26,9 @@ struct explore_site {
     enum explore_kind kind;
     const char *object; /* the operand as it is spelt */
     int order;
-    int failure_order; /* of a CAS */
-    uint64_t kernels;  /* those that came by, as bits; 0: not yet listed */
+    int failure_order;                       /* of a CAS */
+    uint64_t kernels[EXPLORE_KERNELS_MAX / 64]; /* those that came by, as bits by their number */
+    bool is_listed;
     struct explore_site *next;
 };
 
