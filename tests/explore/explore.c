@@ -320,7 +320,16 @@ bool explore_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_n
     return !self->timed_out;
 }
 
+void explore_wakes(struct explore_site *site) {
+    explore_list(site);
+    explore_fibers[explore_now].wakes_at = site;
+}
+
 void explore_unpark(_Atomic uint32_t *word, int count) {
+    const struct explore_site *site = explore_fibers[explore_now].wakes_at;
+    explore_fibers[explore_now].wakes_at = NULL;
+    if (site && explore_is(site, SKIP))
+        return;
     explore_point();
     explore_trace_say("unparks", word, (uint64_t)count);
     int threads[EXPLORE_THREADS];
@@ -363,9 +372,14 @@ static struct knowledge *message_of(lido__mutex *mutex) {
     return NULL;
 }
 
-void explore_lock(lido__mutex *mutex) {
+void explore_lock(struct explore_site *site, lido__mutex *mutex) {
     struct fiber *self = &explore_fibers[explore_now];
+    explore_list(site);
     explore_flush_delayed();
+    if (explore_is(site, SKIP) && explore_now != MAIN) {
+        self->goes_without = mutex;
+        return;
+    }
     explore_point();
     while (mutex->taken_by != 0) {
         if (explore_now == MAIN || mutex->taken_by == (uint64_t)explore_now + 1)
@@ -382,6 +396,10 @@ void explore_lock(lido__mutex *mutex) {
 
 void explore_unlock(lido__mutex *mutex) {
     struct fiber *self = &explore_fibers[explore_now];
+    if (self->goes_without == mutex) {
+        self->goes_without = NULL;
+        return;
+    }
     if (mutex->taken_by != (uint64_t)explore_now + 1)
         explore_fail("a thread unlocks a mutex that it does not hold");
     explore_flush_delayed();

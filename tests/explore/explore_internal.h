@@ -60,6 +60,8 @@ struct fiber {
     bool impatient; /* its patience has run out: waits no more */
     int last_load;  /* the location, plus one */
     struct delayed delayed;
+    const struct explore_site *wakes_at; /* of the call of unpark that comes next */
+    const void *goes_without;            /* a mutex whose locking the mutation left out */
 };
 
 /* What is broken in this search. NONE, RULE (the kernel's own) or one operation in the source. */
@@ -112,6 +114,7 @@ void explore_flush_delayed(void);
 bool explore_reads_old(const struct fiber *fiber);
 void explore_catch_up(struct fiber *fiber);
 void explore_pass(struct knowledge *from, struct knowledge *to);
+void explore_list(struct explore_site *site);
 bool explore_is(const struct explore_site *site, enum mutation_kind kind);
 bool explore_same_place(const struct explore_site *a, const struct explore_site *b);
 bool explore_comes_by(int kernel_number, const struct explore_site *site);

@@ -31,7 +31,6 @@ static lido_lease passed;
 #define NO_SETTLING  "who gathers does not wait for owners in their gates"
 #define ANY_TURN     "the turn of a lease is not compared"
 #define SAME_TURN    "a return leaves the turn as it was"
-#define KEEPS_SHELF  "a thread that ends keeps its shelf"
 #define SILENT_LEAVE "who leaves the queue tells nobody"
 
 /* The linker sends calls from one file of the product to another here (--wrap). */
@@ -51,9 +50,12 @@ void __wrap_lido__leases_unlock_and_wake(struct lido__leases *pool) {
         __real_lido__leases_unlock_and_wake(pool);
 }
 
-/* Runs under the lock when somebody begins to wait and when a claim ends. */
+/* Runs under the lock when somebody has joined the queue, and when a claim ends. */
 void __wrap_lido__sizing_sample(struct lido__leases *pool) {
-    if (explore_broken(SILENT_LEAVE) && pool->first_waiter)
+    bool is_in_it = false;
+    for (const struct lido__waiter *w = pool->first_waiter; w; w = w->next)
+        is_in_it |= w->thread_id == lido__thread_id();
+    if (explore_broken(SILENT_LEAVE) && pool->first_waiter && !is_in_it)
         pool->first_waiter->is_woken = true; /* as if it had been told */
     __real_lido__sizing_sample(pool);
 }
@@ -205,19 +207,14 @@ static void use_if_in_time(void) {
     explore_check(put(&lease), "a good release was refused");
 }
 
-static void end(void) {
-    if (!explore_broken(KEEPS_SHELF))
-        explore_sys_end_thread();
-}
-
 static void use_and_end(void) {
     use();
-    end();
+    explore_sys_end_thread();
 }
 
 static void use_twice_and_end(void) {
     use_twice();
-    end();
+    explore_sys_end_thread();
 }
 
 /* Two objects at once: whoever has the other one on his shelf must let it go. */
@@ -282,18 +279,72 @@ static void finish_closed(void) {
     explore_check(get(0, &lease) == LIDO_ERR_CLOSED, "a closed pool hands out");
 }
 
+/* ---- Requests: waiting without a thread -------------------------------------------------- */
+
+#define KEEPS_SLOT "a cancelled request keeps the slot that it was served"
+
+static struct lido__request request;
+
+static void note_service(void *context) {
+    (void)context;
+    lido__store(&signal, 1, release);
+}
+
+static void give_back(uint32_t slot) {
+    lido_lease lease;
+    lido__lease_write(lido__slot_at(&leases, slot), (uint32_t)explore_thread(), "asked", &lease);
+    hold(&lease);
+    explore_check(put(&lease), "a good release was refused");
+}
+
+static void ask(void) {
+    request = (struct lido__request){.notify = note_service};
+    explore_check(lido__request_begin(&leases, &request) == LIDO_OK, "a request was refused");
+}
+
+static void ask_and_cancel(void) {
+    uint32_t slot;
+    ask();
+    if (lido__request_cancel(&leases, &request, &slot) == LIDO__SERVED &&
+        !explore_broken(KEEPS_SLOT))
+        explore_check(lido__lease_put(&leases, slot), "there is no room for what exists");
+}
+
+static void ask_and_take(void) {
+    uint32_t slot;
+    ask();
+    while (lido__load(&signal, acquire) == 0)
+        lido__pause();
+    explore_check(lido__request_take(&leases, &request, &slot) == LIDO_OK, "told, but not served");
+    give_back(slot);
+}
+
 /* ---- Readers without the lock ------------------------------------------------------------ */
 
-/* More slots are made, a chunk and then a larger directory, while somebody looks one up. */
-static void grow(void) {
+/* As many chunks are there as the first directory has room for, or one fewer. */
+static void setup_chunks(uint32_t count) {
     uint32_t slot;
+    setup_one();
     leases.limit = LIDO__CHUNK_SLOTS * 5;
-    for (int i = 0; i < LIDO__CHUNK_SLOTS * 4; i++)
+    while (leases.slot_count < count * LIDO__CHUNK_SLOTS)
         explore_check(lido__lease_claim_vacant(&leases, leases.limit, &slot) == LIDO_OK, "no slot");
 }
 
+static void setup_three_chunks(void) {
+    setup_chunks(3);
+}
+
+static void setup_four_chunks(void) {
+    setup_chunks(4);
+}
+
+static void grow(void) {
+    uint32_t slot;
+    explore_check(lido__lease_claim_vacant(&leases, leases.limit, &slot) == LIDO_OK, "no slot");
+}
+
 static void look_up(void) {
-    for (uint32_t chunk = 1; chunk <= 4; chunk++) {
+    for (uint32_t chunk = 3; chunk <= 4; chunk++) {
         const struct lido__slot *at = lido__slot_find(&leases, chunk * LIDO__CHUNK_SLOTS);
         if (at)
             explore_check(at->number == chunk * LIDO__CHUNK_SLOTS, "a slot that is not made yet");
@@ -320,16 +371,16 @@ const struct explore_kernel explore_lease_kernels[] = {
     {KERNEL("waits", "who waits beside another's shelf gets what comes back to it", 2, 1, 0,
             setup_one, finish),
      .threads = {{"user", use_twice}, {"waiter", use}},
-     .mutants = {NO_LOOK, NO_BARRIER, NO_WAKE, NO_SETTLING}},
+     .mutants = {NO_BARRIER, NO_WAKE, NO_SETTLING}},
     {KERNEL("shelves", "no object is lost or given twice when the regime turns under it", 1, 1, 0,
             setup_two, finish),
      .threads = {{"user", use_twice}, {"user 2", use_twice}, {"taker", use_both}},
-     .mutants = {NO_LOOK, NO_BARRIER, NO_SETTLING}},
+     .mutants = {NO_BARRIER, NO_SETTLING}},
     {KERNEL("impatient", "an owner that is not waited for empties its shelf when it comes to", 2, 1,
             1, setup_one, finish),
      .threads = {{"user", use_twice}, {"waiter", use}}, .mutants = {NO_LOOK}},
     {KERNEL("calms", "the way back to shelves loses nothing", 2, 1, 0, setup_calm, finish),
-     .threads = {{"user", use_twice}, {"taker", use_both}}, .mutants = {NO_LOOK}},
+     .threads = {{"user", use_twice}, {"taker", use_both}}},
     {KERNEL("again", "a lease is released once, whoever has the object by then", 2, 1, 0, setup_one,
             finish),
      .threads = {{"twice", release_twice}, {"user", use}}, .mutants = {ANY_TURN, SAME_TURN}},
@@ -339,6 +390,9 @@ const struct explore_kernel explore_lease_kernels[] = {
     {KERNEL("times_out", "a hand-over to one who gives up goes to the next", 1, 1, 1, setup_strict,
             finish),
      .threads = {{"user", use}, {"hasty", use_if_in_time}, {"waiter", use}},
+     .mutants = {NO_WAKE}},
+    {KERNEL("two", "who takes one of two tells the next of the other", 1, 1, 0, setup_two, finish),
+     .threads = {{"user", use_both}, {"waiter", use}, {"waiter 2", use}},
      .mutants = {SILENT_LEAVE}},
     {KERNEL("strict", "nobody comes before him who waits", 1, 1, 0, setup_strict, finish),
      .threads = {{"user", use_twice}, {"waiter", use}, {"waiter 2", use}}, .mutants = {NO_WAKE}},
@@ -348,17 +402,27 @@ const struct explore_kernel explore_lease_kernels[] = {
     {KERNEL("ends", "a thread that ends leaves its shelf to those who wait", 1, 1, 0, setup_one,
             finish),
      .threads = {{"ends", use_and_end}, {"waiter", use}, {"waiter 2", use}},
-     .mutants = {KEEPS_SHELF, NO_WAKE}},
+     .mutants = {NO_WAKE}},
     {KERNEL("closes", "closing waits for what is out and sends away who waits", 1, 1, 0, setup_one,
             finish_closed),
      .threads = {{"user", use_unless_closed}, {"closer", close_pool}, {"late", use_unless_closed}},
      .mutants = {NO_WAKE}},
+    {KERNEL("asks", "who asked is told when it is his turn", 1, 1, 0, setup_one, finish),
+     .threads = {{"user", use}, {"asker", ask_and_take}, {"waiter", use}},
+     .mutants = {NO_WAKE}},
+    {KERNEL("cancels", "of cancelling a request and serving it one wins, and loses nothing", 1, 1,
+            0, setup_one, finish),
+     .threads = {{"user", use}, {"asker", ask_and_cancel}, {"waiter", use}},
+     .mutants = {KEEPS_SLOT, NO_WAKE}},
     {KERNEL("fenced", "without membarrier all go through the lock", 2, 1, 0, setup_fenced, finish),
      .threads = {{"user", use_twice}, {"waiter", use}}},
     {KERNEL("goes_away", "when membarrier goes away, what is on a shelf is there for others when its thread ends", 1, 1, 0,
             setup_goes_away, finish),
      .threads = {{"user", use_twice_and_end}, {"waiter", use_twice_and_end}}},
-    {KERNEL("grows", "a slot can be looked up while others are made", 2, 2, 0, setup_one, NULL),
+    {KERNEL("grows", "a slot can be looked up while others are made", 2, 2, 0, setup_three_chunks,
+            NULL),
+     .threads = {{"grower", grow}, {"reader", look_up}}},
+    {KERNEL("outgrows", "the same when the directory is replaced", 2, 2, 0, setup_four_chunks, NULL),
      .threads = {{"grower", grow}, {"reader", look_up}}},
     {KERNEL("holder", "who sees that a slot is held sees the line that holds it", 2, 2, 0,
             setup_one, NULL),

@@ -225,14 +225,15 @@ static void weaken(const struct explore_site *site, enum mutation_kind kind, int
 }
 
 static void run_site(const struct explore_site *site) {
-    if (site->kind != EXPLORE_MEMBARRIER)
+    bool is_call = site->kind == EXPLORE_MEMBARRIER || site->kind == EXPLORE_LOCK ||
+                   site->kind == EXPLORE_WAKE;
+    if (!is_call)
         weaken(site, WEAKEN, site->order);
     if (site->kind == EXPLORE_CAS) {
         weaken(site, WEAKEN_FAILURE, site->failure_order);
         run_mutant((struct mutation){.kind = BLIND, .site = site});
     }
-    if (site->kind == EXPLORE_STORE || site->kind == EXPLORE_FENCE ||
-        site->kind == EXPLORE_MEMBARRIER)
+    if (site->kind == EXPLORE_STORE || site->kind == EXPLORE_FENCE || is_call)
         run_mutant((struct mutation){.kind = SKIP, .site = site});
     if (site->kind == EXPLORE_STORE && site->order == memory_order_relaxed)
         run_mutant((struct mutation){.kind = DELAY, .site = site});

@@ -214,7 +214,7 @@ bool explore_same_place(const struct explore_site *a, const struct explore_site 
 }
 
 /* What runs before the threads only cannot be broken in an interesting way. */
-static void list_site(struct explore_site *site) {
+void explore_list(struct explore_site *site) {
     if (explore_now == MAIN)
         return;
     if (!site->is_listed) {
@@ -323,7 +323,7 @@ static int tell(const struct explore_site *site, const struct location *location
 
 uint64_t explore_load(struct explore_site *site, const void *object, unsigned bytes) {
     int order = order_of(site);
-    list_site(site);
+    explore_list(site);
     if (!meets(object, false))
         return peek(object, bytes);
     struct location *location = locate(object, bytes);
@@ -359,7 +359,7 @@ static void store_now(struct explore_site *site, struct location *location, uint
 }
 
 void explore_store(struct explore_site *site, void *object, unsigned bytes, uint64_t value) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     bool is_met = meets(object, true);
     if (explore_is(site, SKIP) && explore_now != MAIN)
@@ -401,7 +401,7 @@ static void replace(struct explore_site *site, struct location *location, uint64
 }
 
 uint64_t explore_update(struct explore_site *site, void *object, unsigned bytes, uint64_t operand) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     if (!meets(object, true)) {
         uint64_t found = peek(object, bytes);
@@ -442,7 +442,7 @@ static bool cas_alone(void *object, unsigned bytes, uint64_t *expected, uint64_t
 
 bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64_t *expected,
                  uint64_t value) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     if (!meets(object, true))
         return cas_alone(object, bytes, expected, value, explore_is(site, BLIND));
@@ -480,7 +480,7 @@ static void fence(int order) {
 }
 
 void explore_fence(struct explore_site *site) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     explore_point();
     if (explore_is(site, SKIP))
@@ -495,7 +495,7 @@ void explore_membarrier(void) {
                                        .kind = EXPLORE_MEMBARRIER,
                                        .object = "membarrier",
                                        .order = memory_order_seq_cst};
-    list_site(&site);
+    explore_list(&site);
     explore_flush_delayed();
     explore_point();
     if (explore_is(&site, SKIP))

@@ -15,6 +15,8 @@ enum explore_kind {
     EXPLORE_SUB,
     EXPLORE_FENCE,
     EXPLORE_MEMBARRIER,
+    EXPLORE_LOCK,
+    EXPLORE_WAKE,
 };
 
 enum { EXPLORE_KERNELS_MAX = 128 };
@@ -39,12 +41,13 @@ bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64
                  uint64_t value);
 void explore_fence(struct explore_site *site);
 void explore_pause(void);
+void explore_wakes(struct explore_site *site); /* the call of unpark that comes next */
 
 typedef struct lido__mutex {
     uint64_t taken_by;
 } lido__mutex;
 
-void explore_lock(lido__mutex *mutex);
+void explore_lock(struct explore_site *site, lido__mutex *mutex);
 void explore_unlock(lido__mutex *mutex);
 
 #endif
