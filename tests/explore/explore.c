@@ -9,6 +9,7 @@
 
 #include <lido/base.h>
 
+#include <link.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,9 +17,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-enum { OWN = 4, OWN_BYTES = 64 };
-enum { CHOICES = 4000, STACK_BYTES = 64 * 1024, IDLE_ROUNDS = 12 };
-enum { ALL_ENDED = 1, FAILED = 2, AGAIN = 3 };
+enum { OWN_BYTES = 1024, CHOICES = 4000, STACK_BYTES = 64 * 1024, IDLE_ROUNDS = 12 };
+enum { ALL_ENDED = 1, FAILED = 2 };
 
 struct place {
     jmp_buf at;
@@ -33,6 +33,7 @@ int explore_now = MAIN;
 uint64_t explore_changes;
 struct bounds explore_left;
 const struct explore_kernel *explore_kernel;
+int explore_kernel_number;
 struct mutation explore_mutation;
 
 static struct place starts[EXPLORE_THREADS], places[EXPLORE_THREADS], home;
@@ -40,7 +41,6 @@ static _Alignas(64) char stacks[EXPLORE_THREADS][STACK_BYTES];
 static struct choice choices[CHOICES];
 static int depth, known; /* choices of this execution, and how many of them are prescribed */
 static const char *failure;
-static bool begins_again;
 static uint64_t time_ns;
 static int idle_rounds;
 static uint64_t idle_changes;
@@ -81,39 +81,39 @@ static bool next_choices(void) {
 
 /* ---- Variables of each thread ------------------------------------------------------------ */
 
+/* All _Thread_local variables of this program lie together, in the TLS block of the one real
+ * thread. Each fiber has a copy, which is there while it runs. */
 static struct {
-    char *variable;
+    char *block;
     size_t bytes;
-    char value[EVERYONE + 1][OWN_BYTES]; /* the last one: as it begins */
-} own[OWN];
-static int own_count;
+    char copy[EVERYONE + 1][OWN_BYTES]; /* the last one: as it begins */
+} own;
 
-void explore_thread_local(void *variable, size_t bytes) {
-    for (int i = 0; i < own_count; i++)
-        if (own[i].variable == variable)
-            return;
-    if (own_count == OWN || bytes > OWN_BYTES)
-        explore_fail("the explorer has room for 4 variables of 64 bytes only");
-    own[own_count].variable = variable;
-    own[own_count].bytes = bytes;
-    for (int t = 0; t <= EVERYONE; t++)
-        memcpy(own[own_count].value[t], variable, bytes);
-    own_count++;
+static int find_own(struct dl_phdr_info *info, size_t bytes, void *unused) {
+    (void)bytes;
+    (void)unused;
+    for (int i = 0; i < info->dlpi_phnum; i++)
+        if (info->dlpi_phdr[i].p_type == PT_TLS)
+            own.bytes = info->dlpi_phdr[i].p_memsz;
+    own.block = info->dlpi_tls_data;
+    return 1; /* the program itself comes first */
 }
 
 static void change_own(int from, int to) {
-    for (int i = 0; i < own_count; i++) {
-        if (from != EVERYONE)
-            memcpy(own[i].value[from], own[i].variable, own[i].bytes);
-        memcpy(own[i].variable, own[i].value[to], own[i].bytes);
-    }
+    memcpy(own.copy[from], own.block, own.bytes);
+    memcpy(own.block, own.copy[to], own.bytes);
 }
 
 static void begin_own(void) {
+    if (!own.block) {
+        (void)dl_iterate_phdr(find_own, NULL);
+        if (!own.block || own.bytes > OWN_BYTES)
+            explore_fail("the explorer has no room for the thread-local variables");
+        memcpy(own.copy[EVERYONE], own.block, own.bytes);
+    }
     for (int t = 0; t < EVERYONE; t++)
-        for (int i = 0; i < own_count; i++)
-            memcpy(own[i].value[t], own[i].value[EVERYONE], own[i].bytes);
-    change_own(EVERYONE, MAIN);
+        memcpy(own.copy[t], own.copy[EVERYONE], own.bytes);
+    memcpy(own.block, own.copy[MAIN], own.bytes);
 }
 
 /* ---- Fibers ---------------------------------------------------------------------------- */
@@ -273,10 +273,7 @@ bool explore_is_private(const void *address) {
         return true;
     if (explore_now == MAIN && at >= frame && at < frame + STACK_BYTES)
         return true;
-    for (int i = 0; i < own_count; i++)
-        if (at >= (uintptr_t)own[i].variable && at < (uintptr_t)own[i].variable + own[i].bytes)
-            return true;
-    return false;
+    return at - (uintptr_t)own.block < own.bytes;
 }
 
 int explore_thread(void) {
@@ -323,7 +320,16 @@ bool explore_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_n
     return !self->timed_out;
 }
 
+void explore_wakes(struct explore_site *site) {
+    explore_list(site);
+    explore_fibers[explore_now].wakes_at = site;
+}
+
 void explore_unpark(_Atomic uint32_t *word, int count) {
+    const struct explore_site *site = explore_fibers[explore_now].wakes_at;
+    explore_fibers[explore_now].wakes_at = NULL;
+    if (site && explore_is(site, SKIP))
+        return;
     explore_point();
     explore_trace_say("unparks", word, (uint64_t)count);
     int threads[EXPLORE_THREADS];
@@ -366,9 +372,14 @@ static struct knowledge *message_of(lido__mutex *mutex) {
     return NULL;
 }
 
-void explore_lock(lido__mutex *mutex) {
+void explore_lock(struct explore_site *site, lido__mutex *mutex) {
     struct fiber *self = &explore_fibers[explore_now];
+    explore_list(site);
     explore_flush_delayed();
+    if (explore_is(site, SKIP) && explore_now != MAIN) {
+        self->goes_without = mutex;
+        return;
+    }
     explore_point();
     while (mutex->taken_by != 0) {
         if (explore_now == MAIN || mutex->taken_by == (uint64_t)explore_now + 1)
@@ -385,6 +396,10 @@ void explore_lock(lido__mutex *mutex) {
 
 void explore_unlock(lido__mutex *mutex) {
     struct fiber *self = &explore_fibers[explore_now];
+    if (self->goes_without == mutex) {
+        self->goes_without = NULL;
+        return;
+    }
     if (mutex->taken_by != (uint64_t)explore_now + 1)
         explore_fail("a thread unlocks a mutex that it does not hold");
     explore_flush_delayed();
@@ -400,11 +415,6 @@ void explore_unlock(lido__mutex *mutex) {
 _Noreturn void explore_fail(const char *text) {
     failure = text;
     _longjmp(home.at, FAILED);
-}
-
-_Noreturn void explore_begin_again(void) {
-    begins_again = true;
-    _longjmp(home.at, AGAIN);
 }
 
 bool explore_broken(const char *rule) {
@@ -458,22 +468,42 @@ static void run_once(struct bounds bounds) {
     explore_memory_end();
 }
 
+/* A pass that took something for private that is shared proves nothing, nor does its failure. */
+static struct result search_within(struct bounds bounds) {
+    struct result result;
+    do {
+        result = (struct result){0};
+        known = 0;
+        do {
+            run_once(bounds);
+            result.executions++;
+            result.failure = failure;
+            result.cut = result.executions >= bounds.executions;
+        } while (!failure && !result.cut && next_choices());
+    } while (explore_memory_learn());
+    return result;
+}
+
+static int least(int a, int b) {
+    return a < b ? a : b;
+}
+
+/* Narrow bounds first: they find out cheaply what is shared, and fail with a short trace. What is
+ * shared in a kernel stays so for its mutants. */
 struct result explore_search(const struct explore_kernel *kernel, struct bounds bounds,
                              struct mutation mutation) {
+    int widest = bounds.preemptions > bounds.stale ? bounds.preemptions : bounds.stale;
     struct result result = {0};
     make_fibers();
+    if (explore_kernel != kernel)
+        explore_memory_forget();
     explore_kernel = kernel;
     explore_mutation = mutation;
-    explore_memory_forget();
-    known = 0;
-    do {
-        begins_again = false;
-        run_once(bounds);
-        result.executions++;
-        result.failure = failure;
-        result.cut = result.executions >= bounds.executions;
-        if (begins_again)
-            known = 0, result.executions = 0;
-    } while (begins_again || (!failure && !result.cut && next_choices()));
+    for (int width = 0; width <= widest && !result.failure && !result.cut; width++) {
+        struct bounds narrow = bounds;
+        narrow.preemptions = least(width, bounds.preemptions);
+        narrow.stale = least(width, bounds.stale);
+        result = search_within(narrow);
+    }
     return result;
 }

@@ -67,9 +67,6 @@ unsigned explore_choose(unsigned count, const char *what);
 /* A name for the trace: pointers into [object, object + bytes) print as name, or name+8. */
 void explore_name(const void *object, size_t bytes, const char *name);
 
-/* Each thread has a value of its own of this variable; in setup, before it is first used. */
-void explore_thread_local(void *variable, size_t bytes);
-
 /* From now on nobody may use this memory, in this execution. */
 void explore_freed(const void *object, size_t bytes);
 

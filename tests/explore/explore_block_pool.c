@@ -4,8 +4,6 @@
  * that two holders of one block are a data race or a wrong number. */
 #include "explore_sys.h"
 
-#include "base/thread.h"
-
 #include <lido/block_pool.h>
 
 enum { HOLD = 4, MANY = 5, LIMIT = 17 };
@@ -18,7 +16,6 @@ static _Atomic(uint32_t) is_passed;
 static void setup_with(enum explore_barrier barrier, uint64_t limit, uint64_t warm) {
     uint64_t *blocks[HOLD];
     explore_sys_begin(barrier);
-    explore_thread_local(&lido__thread_self, sizeof lido__thread_self);
     passed = NULL;
     lido__store(&is_passed, 0, relaxed);
     lido_status status = lido_block_pool_create(

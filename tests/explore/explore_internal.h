@@ -60,6 +60,8 @@ struct fiber {
     bool impatient; /* its patience has run out: waits no more */
     int last_load;  /* the location, plus one */
     struct delayed delayed;
+    const struct explore_site *wakes_at; /* of the call of unpark that comes next */
+    const void *goes_without;            /* a mutex whose locking the mutation left out */
 };
 
 /* What is broken in this search. NONE, RULE (the kernel's own) or one operation in the source. */
@@ -77,7 +79,7 @@ struct bounds {
 };
 
 struct result {
-    uint64_t executions; /* since all that is shared was known */
+    uint64_t executions; /* within the widest bounds that were tried, once all that is shared was known */
     bool cut;            /* at bounds.executions */
     const char *failure; /* NULL: the claim held */
 };
@@ -94,7 +96,6 @@ struct result explore_search(const struct explore_kernel *kernel, struct bounds 
                              struct mutation mutation);
 unsigned explore_pick(unsigned count);
 void explore_point(void);
-_Noreturn void explore_begin_again(void); /* more is shared than was known when the search began */
 bool explore_is_private(const void *address);
 
 /* explore_memory.c */
@@ -102,7 +103,8 @@ void explore_memory_begin(void);
 void explore_memory_end(void);
 void explore_memory_spawn(void);
 void explore_memory_join(void);
-void explore_memory_forget(void); /* a new search */
+void explore_memory_forget(void); /* another kernel */
+bool explore_memory_learn(void);  /* whether more is shared than this pass took for it */
 void explore_plain_begin(void);
 void explore_plain_end(void);
 void explore_remember(const void *object, size_t bytes);
@@ -112,10 +114,11 @@ void explore_flush_delayed(void);
 bool explore_reads_old(const struct fiber *fiber);
 void explore_catch_up(struct fiber *fiber);
 void explore_pass(struct knowledge *from, struct knowledge *to);
+void explore_list(struct explore_site *site);
 bool explore_is(const struct explore_site *site, enum mutation_kind kind);
 bool explore_same_place(const struct explore_site *a, const struct explore_site *b);
-uint64_t explore_kernels_at(const struct explore_site *site);
-extern uint64_t explore_kernel_bit; /* of the kernel that runs */
+bool explore_comes_by(int kernel_number, const struct explore_site *site);
+extern int explore_kernel_number; /* of the kernel that runs */
 struct explore_site *explore_sites(void);
 
 /* explore_trace.c */

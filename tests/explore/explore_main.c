@@ -19,16 +19,18 @@ extern const struct explore_kernel explore_gate_kernels[];
 extern const struct explore_kernel explore_litmus_kernels[];
 extern const struct explore_kernel explore_lock_kernels[];
 extern const struct explore_kernel explore_ring_kernels[];
+extern const struct explore_kernel explore_lease_kernels[];
 extern const struct explore_kernel explore_block_pool_kernels[];
 extern const struct explore_kernel explore_object_pool_kernels[];
 
-/* The first four prove the gate, the words of locks and the ring; mutants of their operations are
- * tried on them. */
-enum { PROVING = 4 };
+/* The first five prove the gate, the words of locks, the ring and the leases; mutants of their
+ * operations are tried on them. */
+enum { PROVING = 5 };
 static const struct explore_kernel *const families[] = {explore_litmus_kernels,
                                                         explore_gate_kernels,
                                                         explore_lock_kernels,
                                                         explore_ring_kernels,
+                                                        explore_lease_kernels,
                                                         explore_block_pool_kernels,
                                                         explore_object_pool_kernels,
                                                         NULL};
@@ -68,7 +70,7 @@ static const struct {
 };
 
 static bool deep;
-static const char *only;
+static const char *only, *kernel_only;
 static uint64_t total_executions;
 static int mutants, killed, survived, excused, broken_kernels;
 
@@ -89,6 +91,23 @@ static struct result search(const struct explore_kernel *kernel, struct mutation
 }
 
 /* ---- Kernels --------------------------------------------------------------------------- */
+
+static int count_proving(void) {
+    int count = 0;
+    for (int f = 0; f < PROVING; f++)
+        for (const struct explore_kernel *k = families[f]; k->name; k++)
+            count++;
+    return count;
+}
+
+static const struct explore_kernel *kernel_at(int number) {
+    int f = 0;
+    const struct explore_kernel *k = families[0];
+    for (; number > 0; number--)
+        for (k++; !k->name; k = families[f])
+            f++;
+    return k;
+}
 
 static bool is_wanted(const char *what) {
     return !only || strstr(what, only);
@@ -165,15 +184,13 @@ static void describe(const struct mutation *mutation, char *text, size_t bytes) 
 static void run_mutant(struct mutation mutation) {
     char what[300];
     struct result result = {0};
-    uint64_t kernels = explore_kernels_at(mutation.site), bit = 1;
     describe(&mutation, what, sizeof what);
     if (!is_wanted(what))
         return;
     mutants++;
-    for (int f = 0; f < PROVING; f++)
-        for (const struct explore_kernel *k = families[f]; k->name; k++, bit <<= 1)
-            if ((kernels & bit) && !result.failure)
-                result = search(k, mutation);
+    for (int k = 0; k < count_proving() && !result.failure; k++)
+        if (explore_comes_by(k, mutation.site))
+            result = search(kernel_at(k), mutation);
     const char *reason = reason_for(&mutation);
     if (result.failure && !reason) {
         killed++;
@@ -208,14 +225,15 @@ static void weaken(const struct explore_site *site, enum mutation_kind kind, int
 }
 
 static void run_site(const struct explore_site *site) {
-    if (site->kind != EXPLORE_MEMBARRIER)
+    bool is_call = site->kind == EXPLORE_MEMBARRIER || site->kind == EXPLORE_LOCK ||
+                   site->kind == EXPLORE_WAKE;
+    if (!is_call)
         weaken(site, WEAKEN, site->order);
     if (site->kind == EXPLORE_CAS) {
         weaken(site, WEAKEN_FAILURE, site->failure_order);
         run_mutant((struct mutation){.kind = BLIND, .site = site});
     }
-    if (site->kind == EXPLORE_STORE || site->kind == EXPLORE_FENCE ||
-        site->kind == EXPLORE_MEMBARRIER)
+    if (site->kind == EXPLORE_STORE || site->kind == EXPLORE_FENCE || is_call)
         run_mutant((struct mutation){.kind = SKIP, .site = site});
     if (site->kind == EXPLORE_STORE && site->order == memory_order_relaxed)
         run_mutant((struct mutation){.kind = DELAY, .site = site});
@@ -223,14 +241,14 @@ static void run_site(const struct explore_site *site) {
 
 /* Whether this is an operation of a protocol that has kernels of its own. */
 static bool is_proved(const struct explore_site *site) {
-    uint64_t proving = 1;
-    for (int f = 0; f < PROVING; f++)
-        for (const struct explore_kernel *k = families[f]; k->name; k++)
-            proving <<= 1;
-    return (explore_kernels_at(site) & (proving - 1)) != 0 &&
-           (strstr(site->file, "src/base/gate.") || strstr(site->file, "src/base/word.") ||
-            strstr(site->file, "src/lock/rwword.") || strstr(site->file, "src/ring/fast.") ||
-            strstr(site->file, "src/ring/bell.") || site->kind == EXPLORE_MEMBARRIER);
+    static const char *const files[] = {"src/base/gate.", "src/base/word.", "src/lock/rwword.",
+                                        "src/ring/fast.", "src/ring/bell.", "src/lease/"};
+    bool is_listed = site->kind == EXPLORE_MEMBARRIER, is_met = false;
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+        is_listed |= strstr(site->file, files[i]) != NULL;
+    for (int k = 0; k < count_proving() && is_listed && !is_met; k++)
+        is_met = explore_comes_by(k, site);
+    return is_met;
 }
 
 /* Each place once. */
@@ -246,9 +264,10 @@ static void run_sites(void) {
 
 static void for_each_kernel(void (*call)(const struct explore_kernel *)) {
     for (int f = 0; families[f]; f++)
-        for (const struct explore_kernel *k = families[f]; k->name; k++, explore_kernel_bit <<= 1)
-            call(k);
-    explore_kernel_bit = 1;
+        for (const struct explore_kernel *k = families[f]; k->name; k++, explore_kernel_number++)
+            if (!kernel_only || strstr(k->name, kernel_only))
+                call(k);
+    explore_kernel_number = 0;
 }
 
 /* ---- The program ----------------------------------------------------------------------- */
@@ -282,6 +301,7 @@ int main(int argc, char *argv[]) {
     const char *depth = getenv("LIDO_EXPLORE");
     deep = depth && strcmp(depth, "deep") == 0;
     only = getenv("LIDO_EXPLORE_ONLY");
+    kernel_only = getenv("LIDO_EXPLORE_KERNEL");
     for_each_kernel(run_kernel);
     if (broken_kernels == 0) {
         for_each_kernel(run_rules);

@@ -11,19 +11,19 @@
 
 enum { KNOWN = 4096 };
 
-/* An atomic object that was ever accessed in this search: by whom, as bits. */
+/* An atomic object that was ever accessed in this kernel: by whom, as bits. */
 struct known {
     const void *object;
     uint8_t readers, writers;
-    bool is_shared; /* some thread writes what another uses */
+    bool is_shared;       /* some thread writes what another uses */
+    bool is_found_shared; /* the same, found out by this pass: holds from the next one on */
 };
 
 static struct known known[KNOWN];
-static int known_count;
+static int known_count, found_count;
 static struct location locations[LOCATIONS];
 static int location_count;
 static struct view sc_view; /* what sequentially consistent fences and operations agree on */
-uint64_t explore_kernel_bit = 1;
 static struct explore_site *sites;
 
 /* ---- Knowledge ------------------------------------------------------------------------- */
@@ -160,9 +160,9 @@ static struct known *known_of(const void *object) {
 
 /* Before every operation: a point of choice, if threads meet here.
  *
- * An object that in all executions so far one thread alone used, or nobody wrote, is handled as the
- * plain memory that it is: no choice, no history. When an execution proves that wrong, the search
- * begins again and knows better; so the one that counts models every object that is shared. */
+ * An object that one thread alone uses, or nobody writes, is handled as the plain memory that it
+ * is: no choice, no history. When an execution proves that wrong, the pass goes on and is made again
+ * with what it has found; so the one that counts models every object that is shared. */
 static bool meets(const void *object, bool writes) {
     struct known *entry = known_of(object);
     if (explore_now == MAIN)
@@ -171,9 +171,9 @@ static bool meets(const void *object, bool writes) {
         entry->writers |= (uint8_t)(1u << explore_now);
     else
         entry->readers |= (uint8_t)(1u << explore_now);
-    if (!entry->is_shared && is_shared(entry->readers, entry->writers)) {
-        entry->is_shared = true;
-        explore_begin_again();
+    if (!entry->is_shared && !entry->is_found_shared && is_shared(entry->readers, entry->writers)) {
+        entry->is_found_shared = true;
+        found_count++;
     }
     if (entry->is_shared)
         explore_point();
@@ -182,7 +182,15 @@ static bool meets(const void *object, bool writes) {
 
 void explore_memory_forget(void) {
     memset(known, 0, sizeof known);
-    known_count = 0;
+    known_count = found_count = 0;
+}
+
+bool explore_memory_learn(void) {
+    bool has_learnt = found_count > 0;
+    for (int i = 0; i < KNOWN && has_learnt; i++)
+        known[i].is_shared |= known[i].is_found_shared;
+    found_count = 0;
+    return has_learnt;
 }
 
 /* What a futex compares. */
@@ -206,22 +214,23 @@ bool explore_same_place(const struct explore_site *a, const struct explore_site 
 }
 
 /* What runs before the threads only cannot be broken in an interesting way. */
-static void list_site(struct explore_site *site) {
+void explore_list(struct explore_site *site) {
     if (explore_now == MAIN)
         return;
-    if (site->kernels == 0) {
+    if (!site->is_listed) {
+        site->is_listed = true;
         site->next = sites;
         sites = site;
     }
-    site->kernels |= explore_kernel_bit;
+    site->kernels[explore_kernel_number / 64] |= UINT64_C(1) << explore_kernel_number % 64;
 }
 
-uint64_t explore_kernels_at(const struct explore_site *site) {
-    uint64_t kernels = 0;
+bool explore_comes_by(int kernel_number, const struct explore_site *site) {
     for (const struct explore_site *s = sites; s; s = s->next)
-        if (explore_same_place(s, site))
-            kernels |= s->kernels;
-    return kernels;
+        if ((s->kernels[kernel_number / 64] >> kernel_number % 64 & 1) &&
+            explore_same_place(s, site))
+            return true;
+    return false;
 }
 
 bool explore_is(const struct explore_site *site, enum mutation_kind kind) {
@@ -314,7 +323,7 @@ static int tell(const struct explore_site *site, const struct location *location
 
 uint64_t explore_load(struct explore_site *site, const void *object, unsigned bytes) {
     int order = order_of(site);
-    list_site(site);
+    explore_list(site);
     if (!meets(object, false))
         return peek(object, bytes);
     struct location *location = locate(object, bytes);
@@ -350,7 +359,7 @@ static void store_now(struct explore_site *site, struct location *location, uint
 }
 
 void explore_store(struct explore_site *site, void *object, unsigned bytes, uint64_t value) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     bool is_met = meets(object, true);
     if (explore_is(site, SKIP) && explore_now != MAIN)
@@ -392,7 +401,7 @@ static void replace(struct explore_site *site, struct location *location, uint64
 }
 
 uint64_t explore_update(struct explore_site *site, void *object, unsigned bytes, uint64_t operand) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     if (!meets(object, true)) {
         uint64_t found = peek(object, bytes);
@@ -433,7 +442,7 @@ static bool cas_alone(void *object, unsigned bytes, uint64_t *expected, uint64_t
 
 bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64_t *expected,
                  uint64_t value) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     if (!meets(object, true))
         return cas_alone(object, bytes, expected, value, explore_is(site, BLIND));
@@ -471,7 +480,7 @@ static void fence(int order) {
 }
 
 void explore_fence(struct explore_site *site) {
-    list_site(site);
+    explore_list(site);
     explore_flush_delayed();
     explore_point();
     if (explore_is(site, SKIP))
@@ -486,7 +495,7 @@ void explore_membarrier(void) {
                                        .kind = EXPLORE_MEMBARRIER,
                                        .object = "membarrier",
                                        .order = memory_order_seq_cst};
-    list_site(&site);
+    explore_list(&site);
     explore_flush_delayed();
     explore_point();
     if (explore_is(&site, SKIP))

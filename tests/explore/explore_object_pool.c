@@ -3,9 +3,6 @@
  * who gives up leaves nothing behind, and an object has one holder at a time. */
 #include "explore_sys.h"
 
-#include "base/thread.h"
-#include "base/waiting.h"
-
 #include <lido/object_pool.h>
 
 static lido_object_pool *pool;
@@ -22,9 +19,6 @@ static int create(void *context, void **object) {
 
 static void setup_of(uint64_t limit) {
     explore_sys_begin(EXPLORE_BARRIER_WORKS);
-    explore_thread_local(&lido__thread_self, sizeof lido__thread_self);
-    explore_thread_local(&lido__holds,
-                         offsetof(struct lido__holds, held)); /* no lock is held here */
     object_count = 0;
     timeouts = 0;
     explore_name(objects, sizeof objects, "objects");

@@ -71,7 +71,7 @@ void explore_check_alive(const void *object) {
             explore_fail("memory is used after it was freed");
 }
 
-/* ---- Races ---- Plain data ------------------------------------------------------------------------------- */
+/* ---- Races ------------------------------------------------------------------------------- */
 
 static struct cell *cell_of(uintptr_t address) {
     size_t at = (address >> 3) * UINT64_C(0x9E3779B97F4A7C15) >> 52;
@@ -86,7 +86,7 @@ static struct cell *cell_of(uintptr_t address) {
         cell->address = address;
         return cell;
     }
-    explore_fail("the explorer has room for 2048 cells of plain data only");
+    explore_fail("the explorer has room for 4096 cells of plain data only");
 }
 
 static void race(const void *object, bool writes, const void *now, bool wrote, int other,

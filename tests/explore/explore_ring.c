@@ -4,8 +4,6 @@
  * own: an item that is seen before it was written, or that two have, is a data race or a wrong sum. */
 #include "explore_sys.h"
 
-#include "base/thread.h"
-
 #include <lido/ring.h>
 
 enum { ITEMS = 6, CAPACITY = 2 };
@@ -17,7 +15,6 @@ static uint64_t taken[EXPLORE_THREADS + 1];
 
 static void setup_with(enum explore_barrier barrier, uint64_t filled) {
     explore_sys_begin(barrier);
-    explore_thread_local(&lido__thread_self, sizeof lido__thread_self);
     explore_name(items, sizeof items, "items");
     lido_status status =
         lido_ring_create(LIDO_RING_OPTIONS(.name = "explored", .capacity = CAPACITY), &ring);

@@ -15,7 +15,11 @@ enum explore_kind {
     EXPLORE_SUB,
     EXPLORE_FENCE,
     EXPLORE_MEMBARRIER,
+    EXPLORE_LOCK,
+    EXPLORE_WAKE,
 };
+
+enum { EXPLORE_KERNELS_MAX = 128 };
 
 /* One operation in the source. It lists itself when it first runs, so that it can be broken. */
 struct explore_site {
@@ -24,8 +28,9 @@ struct explore_site {
     enum explore_kind kind;
     const char *object; /* the operand as it is spelt */
     int order;
-    int failure_order; /* of a CAS */
-    uint64_t kernels;  /* those that came by, as bits; 0: not yet listed */
+    int failure_order;                       /* of a CAS */
+    uint64_t kernels[EXPLORE_KERNELS_MAX / 64]; /* those that came by, as bits by their number */
+    bool is_listed;
     struct explore_site *next;
 };
 
@@ -36,12 +41,13 @@ bool explore_cas(struct explore_site *site, void *object, unsigned bytes, uint64
                  uint64_t value);
 void explore_fence(struct explore_site *site);
 void explore_pause(void);
+void explore_wakes(struct explore_site *site); /* the call of unpark that comes next */
 
 typedef struct lido__mutex {
     uint64_t taken_by;
 } lido__mutex;
 
-void explore_lock(lido__mutex *mutex);
+void explore_lock(struct explore_site *site, lido__mutex *mutex);
 void explore_unlock(lido__mutex *mutex);
 
 #endif

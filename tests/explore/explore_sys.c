@@ -20,7 +20,8 @@ static int pass_barrier(void) {
         barrier_is = EXPLORE_BARRIER_GONE;
     if (barrier_is == EXPLORE_BARRIER_NEVER || barrier_is == EXPLORE_BARRIER_GONE)
         return EPERM;
-    explore_membarrier();
+    if (barrier_is != EXPLORE_BARRIER_EMPTY)
+        explore_membarrier();
     return 0;
 }
 

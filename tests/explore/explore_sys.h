@@ -9,6 +9,7 @@
 
 enum explore_barrier {
     EXPLORE_BARRIER_WORKS,
+    EXPLORE_BARRIER_EMPTY,     /* broken: says that it worked, and is no fence to anybody */
     EXPLORE_BARRIER_NEVER,     /* denied from the start */
     EXPLORE_BARRIER_GONE,      /* promised at the start, denied ever after */
     EXPLORE_BARRIER_GOES_AWAY, /* denied once the process is under way: each call may be the first */

@@ -68,7 +68,20 @@
 static inline void lido__mutex_init(lido__mutex *mutex) {
     mutex->taken_by = 0;
 }
-#define lido__lock(mutex)   explore_lock(mutex)
+#define lido__lock(mutex_)                                                                         \
+    __extension__({                                                                                \
+        EXPLORE_SITE(EXPLORE_LOCK, #mutex_, acquire, relaxed);                                     \
+        explore_lock(&site_, mutex_);                                                              \
+    })
 #define lido__unlock(mutex) explore_unlock(mutex)
+
+/* A call through the table of system calls, lido__sys.unpark(word, count), tells where it stands. */
+#define unpark(word_, count_)                                                                      \
+    unpark(__extension__({                                                                         \
+               EXPLORE_SITE(EXPLORE_WAKE, #word_, relaxed, relaxed);                               \
+               explore_wakes(&site_);                                                              \
+               (word_);                                                                            \
+           }),                                                                                     \
+           count_)
 
 #endif
