@@ -21,9 +21,9 @@ typedef struct choices {
     const char *json;
 } choices;
 
-static int usage(const char *program) {
+static int usage(FILE *stream, const char *program) {
     fprintf(
-        stderr,
+        stream,
         "usage: %s [--rounds N] [--quick] [--only TEXT] [--json FILE] [--urgent] [--no-progress]\n"
         "  --rounds N     how often each contestant runs, 1 to %d (default %d; slow cases %d)\n"
         "  --quick        %d rounds of shorter windows, and no slow cases\n"
@@ -31,7 +31,7 @@ static int usage(const char *program) {
         "  --urgent       contestants go before other programs of this machine (needs the right "
         "to)\n",
         program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
-    return 2;
+    return stream == stdout ? 0 : 2;
 }
 
 static bool read_choices(int argc, char **argv, choices *c) {
@@ -152,9 +152,10 @@ static void run_groups(results *r, const choices *c) {
                 break;
         }
         for (size_t i = first; i <= last; i++) {
-            r->ran[i] = (!c->only || strstr(what->cases[i].name, c->only)) &&
-                        !(c->quick && what->cases[i].slow);
-            any = any || r->ran[i];
+            bool is_wanted = (!c->only || strstr(what->cases[i].name, c->only)) &&
+                             !(c->quick && what->cases[i].slow);
+            r->ran[i] = is_wanted && !what->cases[i].left_out;
+            any = any || is_wanted;
             if (r->ran[i])
                 run_case(r, i, c);
         }
@@ -179,8 +180,10 @@ static bool lido_measured(const results *r) {
 int bench_main(int argc, char **argv, const bench *what) {
     choices c;
     int status = 0;
+    if (argc == 2 && strcmp(argv[1], "--help") == 0)
+        return usage(stdout, argv[0]);
     if (!read_choices(argc, argv, &c))
-        return usage(argv[0]);
+        return usage(stderr, argv[0]);
     if (c.urgent && setpriority(PRIO_PROCESS, 0, -15) != 0)
         fprintf(stderr, "--urgent: %s; going on without\n", strerror(errno));
     results r = {.what = what,

@@ -57,6 +57,9 @@ typedef struct bench_case {
     bool slow;           /* seconds a run: fewer rounds */
     double must[2];      /* ratio to the best peer that must be reached; by lido contestant */
     double must_malloc;  /* the same to the best of BENCH_PEER alone */
+    unsigned threads;    /* not 0: the group shows throughput and efficiency beside the cost */
+    bool each_own;       /* with threads: the cost is each thread's own, not wall time over all */
+    bool left_out;       /* stands in the table as not measured */
     bool bounded;        /* the first lido contestant has an absolute bar, at_most */
     double at_most;
 } bench_case;
@@ -70,7 +73,7 @@ typedef struct bench {
 } bench;
 
 /* The main of a bench: --rounds N, --quick, --only TEXT, --json FILE,
- * --urgent, --no-progress.
+ * --urgent, --no-progress, or --help alone.
  * Returns  0 done, 1 lido could not be measured or the file not written, 2 wrong usage. */
 int bench_main(int argc, char **argv, const bench *what);
 

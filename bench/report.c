@@ -59,6 +59,23 @@ double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles
     return own->median > 0 ? own->median / other : 0;
 }
 
+double throughput_of(const results *r, size_t case_index, size_t contestant) {
+    const bench_case *one = &r->what->cases[case_index];
+    const cell *c = cell_of(r, case_index, contestant);
+    if (c->status != CONTESTANT_DONE || c->round_count == 0 || c->median <= 0)
+        return 0;
+    return 1e9 / c->median * (one->each_own ? one->threads : 1);
+}
+
+double efficiency_of(const results *r, size_t case_index, size_t contestant) {
+    const bench_case *one = &r->what->cases[case_index];
+    double here = throughput_of(r, case_index, contestant), alone = 0;
+    for (size_t i = 0; i < r->what->case_count; i++)
+        if (r->what->cases[i].threads == 1 && strcmp(r->what->cases[i].group, one->group) == 0)
+            alone = throughput_of(r, i, contestant);
+    return here > 0 && alone > 0 ? here / alone / one->threads : -1;
+}
+
 /* ---- The machine ------------------------------------------------------------------------------- */
 
 /* The value behind "KEY : " in a file of the kernel. */
@@ -130,8 +147,13 @@ void report_head(FILE *stream, const results *r) {
     }
 }
 
-static void print_cell(FILE *stream, const cell *c) {
+static void print_cell(FILE *stream, const results *r, size_t case_index, size_t contestant) {
+    const cell *c = cell_of(r, case_index, contestant);
     char text[64];
+    if (r->what->cases[case_index].left_out) {
+        fprintf(stream, "%*s", COLUMN_WIDTH, "not measured");
+        return;
+    }
     if (c->status != CONTESTANT_DONE || c->round_count == 0) {
         fprintf(stream, "%*s", COLUMN_WIDTH, why_not(c->status));
         return;
@@ -209,6 +231,29 @@ static void print_ratios(FILE *stream, const results *r, size_t first, size_t la
     fputc('\n', stream);
 }
 
+/* Below the costs: how much all threads do together, and the share of it that each kept. */
+static void print_scaling(FILE *stream, const results *r, size_t first, size_t last,
+                          bool is_share) {
+    fputs(is_share ? "  efficiency: throughput / (threads x throughput of one)\n"
+                   : "  throughput of all threads together, millions a second\n",
+          stream);
+    for (size_t k = 0; k < r->what->contestant_count; k++) {
+        if (!took_part(r, first, last, k))
+            continue;
+        fprintf(stream, "  %-*s", NAME_WIDTH, r->what->contestants[k].name);
+        for (size_t i = first; i <= last; i++) {
+            double figure = is_share ? efficiency_of(r, i, k) : throughput_of(r, i, k) / 1e6;
+            if (r->what->cases[i].left_out)
+                fprintf(stream, "%*s", COLUMN_WIDTH, "not measured");
+            else if (figure <= 0)
+                fprintf(stream, "%*s", COLUMN_WIDTH, "-");
+            else
+                fprintf(stream, "%*.*f", COLUMN_WIDTH, figure < 10 ? 2 : 1, figure);
+        }
+        fputc('\n', stream);
+    }
+}
+
 void report_group(FILE *stream, const results *r, size_t first, size_t last) {
     const bench *what = r->what;
     unsigned order = 0;
@@ -221,9 +266,11 @@ void report_group(FILE *stream, const results *r, size_t first, size_t last) {
             continue;
         fprintf(stream, "  %-*s", NAME_WIDTH, what->contestants[k].name);
         for (size_t i = first; i <= last; i++)
-            print_cell(stream, cell_of(r, i, k));
+            print_cell(stream, r, i, k);
         fputc('\n', stream);
     }
+    for (int is_share = 0; what->cases[first].threads && is_share < 2; is_share++)
+        print_scaling(stream, r, first, last, is_share);
     for (size_t k = 0; k < what->contestant_count; k++) {
         if (what->contestants[k].role != BENCH_LIDO)
             continue;
@@ -249,8 +296,14 @@ static void json_text(FILE *stream, const char *text) {
     fputc('"', stream);
 }
 
-static void json_figures(FILE *stream, const cell *c) {
+static void json_figures(FILE *stream, const results *r, size_t case_index, size_t contestant) {
+    const cell *c = cell_of(r, case_index, contestant);
+    double efficiency = efficiency_of(r, case_index, contestant);
     fprintf(stream, "\"median\": %.6g, \"min\": %.6g, \"max\": %.6g", c->median, c->min, c->max);
+    if (r->what->cases[case_index].threads)
+        fprintf(stream, ", \"per_second\": %.6g", throughput_of(r, case_index, contestant));
+    if (r->what->cases[case_index].threads && efficiency >= 0)
+        fprintf(stream, ", \"efficiency\": %.4g", efficiency);
 }
 
 static void json_ratio(FILE *stream, const char *key, double ratio) {
@@ -274,7 +327,7 @@ static void json_peers(FILE *stream, const results *r, size_t case_index) {
         fputs(": {\"version\": ", stream);
         json_text(stream, r->versions[i].text);
         fputs(", ", stream);
-        json_figures(stream, c);
+        json_figures(stream, r, case_index, i);
         fputc('}', stream);
         separator = ",";
     }
@@ -295,7 +348,7 @@ static void json_case(FILE *stream, const results *r, size_t case_index, size_t 
     fputs(", \"unit\": ", stream);
     json_text(stream, one->unit);
     fputs(",\n   \"lido\": {", stream);
-    json_figures(stream, own);
+    json_figures(stream, r, case_index, lido);
     fputc('}', stream);
     json_peers(stream, r, case_index);
     json_ratio(stream, "ratio_to_best", ratio_to(r, case_index, lido, BENCH_PEER | BENCH_POOL));
@@ -303,11 +356,13 @@ static void json_case(FILE *stream, const results *r, size_t case_index, size_t 
     fputs(",\n   \"floor\": ", stream);
     if (floor >= 0) {
         fputc('{', stream);
-        json_figures(stream, cell_of(r, case_index, (size_t)floor));
+        json_figures(stream, r, case_index, (size_t)floor);
         fputc('}', stream);
     } else {
         fputs("null", stream);
     }
+    if (one->threads)
+        fprintf(stream, ",\n   \"threads\": %u", one->threads);
     fprintf(stream, ",\n   \"rounds\": %zu, \"machine\": ", own->round_count);
     json_text(stream, machine);
     fputc('}', stream);

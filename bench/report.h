@@ -30,6 +30,13 @@ void summarise(cell *c);
 /* Returns  lido / the best contestant of some roles, or a negative number where there is none. */
 double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles);
 
+/* Returns  operations in a second of all threads together, or 0 where nothing was measured. */
+double throughput_of(const results *r, size_t case_index, size_t contestant);
+
+/* Returns  throughput / (threads * throughput of one thread), or a negative number where either was
+ *          not measured. */
+double efficiency_of(const results *r, size_t case_index, size_t contestant);
+
 /* Prints machine and contestants with their versions. */
 void report_head(FILE *stream, const results *r);
 

@@ -31,7 +31,8 @@
  *   - Figures are exact. Release never needs memory. No callback, no lock, no clock.
  *
  * Threads  one thread at a time uses a pool, or the caller's lock sees to that: this holds for
- *          every call here. The registry may be read by any thread at any time.
+ *          every call here. The registry and the panel (lido/panel.h) are for any thread at any time;
+ *          a limit turned there holds from the next acquire on.
  *
  * Not here: objects that must keep their address (lido/block_pool.h), that are dear to build or
  * are waited for (lido/object_pool.h), or that must be taken down by code when they are dropped.

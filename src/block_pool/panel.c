@@ -2,6 +2,8 @@
  * The panel of a block pool: its figures and its knob, each told once, over the public calls. */
 #include "block_pool/panel.h"
 
+#include "registry/dials.h"
+
 #include <lido/block_pool.h>
 
 /* Figures of lido_block_pool_stats: name, kind, unit, sentence. */
@@ -28,30 +30,20 @@
     S(reuse, "Share of acquires served without making a block.")                                   \
     S(fragmentation, "Share of committed bytes that trim could give back and has not yet.")
 
-#define FIGURE_ROW(name, kind, unit, about)                                                        \
-    {#name, about, LIDO_DIAL_##kind, LIDO_UNIT_##unit, 0, 0, 0},
-#define SHARE_ROW(name, about)                {#name, about, LIDO_DIAL_GAUGE, LIDO_UNIT_SHARE, 0, 0, 0},
-#define FIGURE_PLACE(name, kind, unit, about) AT_##name,
-#define SHARE_PLACE(name, about)              AT_##name,
+#define SETTINGS(K)                                                                                \
+    K(block_size, FIXED, BYTES, 1, UINT64_C(1) << 30, 0, "The size of every block.")               \
+    K(block_limit, KNOB, COUNT, 0, UINT64_MAX, 0, "Blocks that may be out at once; 0: no limit.")
 
-static const lido_dial dials[] = {
-    FIGURES(FIGURE_ROW) SHARES(SHARE_ROW){"block_size", "The size of every block.", LIDO_DIAL_FIXED,
-                                          LIDO_UNIT_BYTES, 1, UINT64_C(1) << 30, 0},
-    {"block_limit", "Blocks that may be out at once; 0: no limit.", LIDO_DIAL_KNOB, LIDO_UNIT_COUNT,
-     0, UINT64_MAX, 0},
-};
+static const lido_dial dials[] = {FIGURES(LIDO__FIGURE) SHARES(LIDO__SHARE) SETTINGS(LIDO__DIAL)};
 
-enum { FIGURES(FIGURE_PLACE) SHARES(SHARE_PLACE) AT_block_size, AT_block_limit, PLACES };
-_Static_assert(PLACES == sizeof dials / sizeof dials[0] && PLACES <= LIDO_DIALS_MAX, "the table");
+enum { FIGURES(LIDO__AT) SHARES(LIDO__AT) SETTINGS(LIDO__AT) PLACES };
 
 static void read_panel(void *context, uint64_t values[]) {
     const lido_block_pool *pool = context;
     lido_block_pool_stats s = {.struct_size = sizeof s};
     (void)lido_block_pool_read_stats(pool, &s);
-#define FIGURE_VALUE(name, kind, unit, about) values[AT_##name] = s.name;
-#define SHARE_VALUE(name, about)              values[AT_##name] = (uint64_t)(s.name * 1e6 + 0.5);
-    FIGURES(FIGURE_VALUE)
-    SHARES(SHARE_VALUE)
+    FIGURES(LIDO__VALUE)
+    SHARES(LIDO__SHARE_VALUE)
     values[AT_block_size] = lido_block_pool_block_size(pool);
     values[AT_block_limit] = s.block_limit;
 }
@@ -61,9 +53,4 @@ static int apply_panel(void *context, const uint64_t values[], uint64_t changed)
     return lido_block_pool_set_block_limit(context, values[AT_block_limit]);
 }
 
-const lido_panel lido__block_pool_panel = {.struct_size = sizeof(lido_panel),
-                                           .kind = "block_pool",
-                                           .dials = dials,
-                                           .dial_count = PLACES,
-                                           .read = read_panel,
-                                           .apply = apply_panel};
+const lido_panel lido__block_pool_panel = LIDO__PANEL("block_pool", read_panel, apply_panel);

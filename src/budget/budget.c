@@ -8,7 +8,7 @@
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
-#include "registry/registry.h"
+#include "registry/dials.h"
 
 #include <string.h>
 
@@ -273,69 +273,56 @@ uint64_t lido_budget_tend(lido_budget *budget) {
 
 /* ---- The panel --------------------------------------------------------------------------- */
 
-enum { AT_USED, AT_PEAK, AT_POOLS, AT_REFUSED, AT_RECLAIMED, AT_CLEANUPS };
-enum { AT_LIMIT = AT_CLEANUPS + 1, AT_PRESSURE, AT_INTERVAL, AT_RECLAIM, PLACES };
+#define FIGURES(F)                                                                                 \
+    F(used_bytes, GAUGE, BYTES, "What the objects of all its pools count.")                        \
+    F(used_peak_bytes, GAUGE, BYTES, "The most they ever counted.")                                \
+    F(pool_count, GAUGE, COUNT, "Pools that share it.")                                            \
+    F(refused, COUNTER, COUNT, "Objects not built for lack of room.")                              \
+    F(reclaimed_bytes, COUNTER, BYTES, "Idle objects destroyed to make room or to clean up.")      \
+    F(cleanups, COUNTER, COUNT, "How often it has cleaned up.")
 
-static const lido_dial dials[PLACES] = {
-    [AT_USED] = {"used_bytes", "What the objects of all its pools count.", LIDO_DIAL_GAUGE,
-                 LIDO_UNIT_BYTES, 0, 0, 0},
-    [AT_PEAK] = {"used_peak_bytes", "The most they ever counted.", LIDO_DIAL_GAUGE, LIDO_UNIT_BYTES,
-                 0, 0, 0},
-    [AT_POOLS] = {"pool_count", "Pools that share it.", LIDO_DIAL_GAUGE, LIDO_UNIT_COUNT, 0, 0, 0},
-    [AT_REFUSED] = {"refused", "Objects not built for lack of room.", LIDO_DIAL_COUNTER,
-                    LIDO_UNIT_COUNT, 0, 0, 0},
-    [AT_RECLAIMED] = {"reclaimed_bytes", "Idle objects destroyed to make room or to clean up.",
-                      LIDO_DIAL_COUNTER, LIDO_UNIT_BYTES, 0, 0, 0},
-    [AT_CLEANUPS] = {"cleanups", "How often it has cleaned up.", LIDO_DIAL_COUNTER, LIDO_UNIT_COUNT,
-                     0, 0, 0},
-    [AT_LIMIT] = {"limit_bytes", "What the objects of all pools may count together.",
-                  LIDO_DIAL_KNOB, LIDO_UNIT_BYTES, 1, UINT64_MAX, UINT64_MAX},
-    [AT_PRESSURE] = {"pressure_bytes", "Above this, who builds destroys what is idle elsewhere.",
-                     LIDO_DIAL_KNOB, LIDO_UNIT_BYTES, 1, UINT64_MAX, PRESSURE_BYTES},
-    [AT_INTERVAL] = {"cleanup_interval_ns", "Time between two clean-ups of pools that rest.",
-                     LIDO_DIAL_KNOB, LIDO_UNIT_NS, INTERVAL_MIN_NS, INTERVAL_MAX_NS, INTERVAL_NS},
-    [AT_RECLAIM] = {"reclaim", "Whether idle objects are destroyed at all.", LIDO_DIAL_KNOB,
-                    LIDO_UNIT_SWITCH, 0, 1, 1},
-};
+#define KNOBS(K)                                                                                   \
+    K(limit_bytes, BYTES, 1, UINT64_MAX, UINT64_MAX,                                               \
+      "What the objects of all pools may count together.")                                         \
+    K(pressure_bytes, BYTES, 1, UINT64_MAX, PRESSURE_BYTES,                                        \
+      "Above this, who builds destroys what is idle elsewhere.")                                   \
+    K(cleanup_interval_ns, NS, INTERVAL_MIN_NS, INTERVAL_MAX_NS, INTERVAL_NS,                      \
+      "Time between two clean-ups of pools that rest.")                                            \
+    K(reclaim, SWITCH, 0, 1, 1, "Whether idle objects are destroyed at all.")
+
+static const lido_dial dials[] = {FIGURES(LIDO__FIGURE) KNOBS(LIDO__KNOB)};
+
+enum { FIGURES(LIDO__AT) KNOBS(LIDO__AT) PLACES };
 
 static void read_panel(void *context, uint64_t values[]) {
     struct lido_budget *budget = context;
     lido_budget_stats s = {.struct_size = sizeof s};
     (void)lido_budget_read_stats(budget, &s);
-    values[AT_USED] = s.used_bytes;
-    values[AT_PEAK] = s.used_peak_bytes;
-    values[AT_POOLS] = s.pool_count;
-    values[AT_REFUSED] = s.refused;
-    values[AT_RECLAIMED] = s.reclaimed_bytes;
-    values[AT_CLEANUPS] = s.cleanups;
-    values[AT_LIMIT] = lido__load(&budget->limit, relaxed); /* settings stand alone */
-    values[AT_PRESSURE] = lido__load(&budget->pressure, relaxed);
-    values[AT_INTERVAL] = lido__load(&budget->interval_ns, relaxed);
-    values[AT_RECLAIM] = lido__load(&budget->reclaim, relaxed);
+    FIGURES(LIDO__VALUE)
+    values[AT_limit_bytes] = lido__load(&budget->limit, relaxed); /* settings stand alone */
+    values[AT_pressure_bytes] = lido__load(&budget->pressure, relaxed);
+    values[AT_cleanup_interval_ns] = lido__load(&budget->interval_ns, relaxed);
+    values[AT_reclaim] = lido__load(&budget->reclaim, relaxed);
 }
 
 static int apply_panel(void *context, const uint64_t values[], uint64_t changed) {
     struct lido_budget *budget = context;
-    if (changed >> AT_LIMIT & 1)
-        lido__store(&budget->limit, values[AT_LIMIT], relaxed); /* settings stand alone */
-    if (changed >> AT_PRESSURE & 1)
-        lido__store(&budget->pressure, values[AT_PRESSURE], relaxed);
-    if (changed >> AT_INTERVAL & 1) {
-        lido__store(&budget->interval_ns, values[AT_INTERVAL], relaxed);
-        lido__store(&budget->cleanup_ns, lido__sys.coarse_ns() + values[AT_INTERVAL], relaxed);
+    if (changed >> AT_limit_bytes & 1)
+        lido__store(&budget->limit, values[AT_limit_bytes], relaxed); /* settings stand alone */
+    if (changed >> AT_pressure_bytes & 1)
+        lido__store(&budget->pressure, values[AT_pressure_bytes], relaxed);
+    if (changed >> AT_cleanup_interval_ns & 1) {
+        lido__store(&budget->interval_ns, values[AT_cleanup_interval_ns], relaxed);
+        lido__store(&budget->cleanup_ns, lido__sys.coarse_ns() + values[AT_cleanup_interval_ns],
+                    relaxed);
     }
-    if (changed >> AT_RECLAIM & 1)
-        lido__store(&budget->reclaim, (uint32_t)values[AT_RECLAIM], relaxed);
+    if (changed >> AT_reclaim & 1)
+        lido__store(&budget->reclaim, (uint32_t)values[AT_reclaim], relaxed);
     wake_all(budget); /* there may be more room now */
     return LIDO_OK;
 }
 
-static const lido_panel panel = {.struct_size = sizeof(lido_panel),
-                                 .kind = "budget",
-                                 .dials = dials,
-                                 .dial_count = PLACES,
-                                 .read = read_panel,
-                                 .apply = apply_panel};
+static const lido_panel panel = LIDO__PANEL("budget", read_panel, apply_panel);
 
 /* ---- Life -------------------------------------------------------------------------------- */
 

@@ -20,11 +20,12 @@
  * docs/decisions.md has the figures. */
 #include <lido/dense_pool.h>
 
+#include "base/counter.h"
 #include "base/log.h"
 #include "base/options.h"
 #include "base/status.h"
 #include "base/sys.h"
-#include "registry/registry.h"
+#include "registry/dials.h"
 
 #include <string.h>
 
@@ -45,26 +46,41 @@ struct age {
     uint32_t older, newer; /* slots, while in use */
 };
 
+/* Changed by the pool's thread alone, but for the limits; the panel reads them in any thread. */
+typedef _Atomic(uint64_t) figure;
+
 struct lido_dense_pool {
     struct lido__resource resource;
     char *objects; /* the start of the mapping; NULL: none yet */
     uint32_t *slot_at;
     struct slot *slots;
     struct age *ages; /* NULL unless drops_oldest */
-    uint64_t live;
-    uint64_t capacity;     /* places, and slots */
-    uint64_t object_limit; /* as set; 0: none */
-    uint64_t limit;        /* in force */
+    figure live;
+    figure capacity;     /* places, and slots */
+    figure object_limit; /* as set; 0: none */
+    figure limit;        /* in force */
+    figure mapped_bytes;
     size_t object_bytes;
-    size_t mapped_bytes;
     uint32_t oldest, newest; /* slots; of no meaning when live is 0 */
     uint32_t first_turn;     /* of every slot */
     bool drops_oldest;
     struct {
-        uint64_t acquired, dropped, live_peak, grown;
-        uint64_t refused_limit, refused_memory, refused_release;
+        figure acquired, dropped, live_peak, grown;
+        figure refused_limit, refused_memory, refused_release;
     } count;
 };
+
+static inline uint64_t get(const figure *at) {
+    return lido__peek(at);
+}
+
+static inline void set(figure *at, uint64_t value) {
+    lido__store(at, value, relaxed);
+}
+
+static inline void count_one(figure *at) {
+    set(at, get(at) + 1);
+}
 
 /* ---- Memory ----------------------------------------------------------------------------- */
 
@@ -96,32 +112,33 @@ static bool move_to(struct lido_dense_pool *pool, uint64_t capacity) {
     if (!memory)
         return false;
     struct lido_dense_pool old = *pool;
+    uint64_t capacity_before = get(&old.capacity);
     map_tables(pool, memory, capacity);
     if (old.objects) {
-        memcpy(pool->objects, old.objects, (size_t)old.live * old.object_bytes);
-        memcpy(pool->slots, old.slots, (size_t)old.capacity * sizeof *old.slots);
-        memcpy(pool->slot_at, old.slot_at, (size_t)old.capacity * sizeof *old.slot_at);
+        memcpy(pool->objects, old.objects, (size_t)get(&old.live) * old.object_bytes);
+        memcpy(pool->slots, old.slots, (size_t)capacity_before * sizeof *old.slots);
+        memcpy(pool->slot_at, old.slot_at, (size_t)capacity_before * sizeof *old.slot_at);
         if (old.ages && pool->ages) /* both or neither */
-            memcpy(pool->ages, old.ages, (size_t)old.capacity * sizeof *old.ages);
-        lido__sys.unmap(old.objects, old.mapped_bytes);
+            memcpy(pool->ages, old.ages, (size_t)capacity_before * sizeof *old.ages);
+        lido__sys.unmap(old.objects, (size_t)get(&old.mapped_bytes));
     }
-    for (uint64_t i = old.capacity; i < capacity; i++) {
+    for (uint64_t i = capacity_before; i < capacity; i++) {
         pool->slots[i] = (struct slot){pool->first_turn, 0};
         pool->slot_at[i] = (uint32_t)i;
     }
-    pool->capacity = capacity;
-    pool->mapped_bytes = bytes;
+    set(&pool->capacity, capacity);
+    set(&pool->mapped_bytes, bytes);
     return true;
 }
 
-/* Twice the memory, but not beyond the limit; live < limit. */
-static bool grow(struct lido_dense_pool *pool) {
-    uint64_t capacity = pool->capacity ? pool->capacity * 2 : FIRST_CAPACITY;
-    if (capacity > pool->limit)
-        capacity = pool->limit;
+/* Twice the memory, but not beyond the limit, which is above the capacity. */
+static bool grow(struct lido_dense_pool *pool, uint64_t limit) {
+    uint64_t capacity = get(&pool->capacity) ? get(&pool->capacity) * 2 : FIRST_CAPACITY;
+    if (capacity > limit)
+        capacity = limit;
     if (!move_to(pool, capacity))
         return false;
-    pool->count.grown++;
+    count_one(&pool->count.grown);
     LIDO__LOG(LIDO_LOG_INFO, "dense_pool.grown", {"pool", pool->resource.info.name, 0},
               {"capacity", NULL, (int64_t)capacity});
     return true;
@@ -146,7 +163,7 @@ static inline void copy_object(char *to, const char *from, size_t bytes) {
 }
 
 static void link_newest(struct lido_dense_pool *pool, uint32_t slot) {
-    bool is_first = pool->live == 0;
+    bool is_first = get(&pool->live) == 0;
     pool->ages[slot] = (struct age){is_first ? none : pool->newest, none};
     *(is_first ? &pool->oldest : &pool->ages[pool->newest].newer) = slot;
     pool->newest = slot;
@@ -160,24 +177,24 @@ static void unlink_age(struct lido_dense_pool *pool, uint32_t slot) {
 
 /* There is a free place and a free slot. */
 static inline void *begin(struct lido_dense_pool *pool, lido_dense_handle *handle) {
-    uint64_t place = pool->live;
+    uint64_t place = get(&pool->live);
     uint32_t slot = pool->slot_at[place];
     struct slot *at = &pool->slots[slot];
     at->turn++;
     at->place = (uint32_t)place;
     if (pool->ages)
         link_newest(pool, slot);
-    pool->live++;
-    pool->count.acquired++;
-    if (pool->live > pool->count.live_peak)
-        pool->count.live_peak = pool->live;
+    set(&pool->live, place + 1);
+    count_one(&pool->count.acquired);
+    if (place + 1 > get(&pool->count.live_peak))
+        set(&pool->count.live_peak, place + 1);
     if (handle)
         *handle = (uint64_t)at->turn << 32 | slot;
     return object_at(pool, place);
 }
 
 static inline void end(struct lido_dense_pool *pool, uint64_t place) {
-    uint64_t last = pool->live - 1;
+    uint64_t last = get(&pool->live) - 1;
     uint32_t slot = pool->slot_at[place], moved = pool->slot_at[last];
     pool->slots[slot].turn++;
     if (pool->ages)
@@ -188,12 +205,12 @@ static inline void end(struct lido_dense_pool *pool, uint64_t place) {
         pool->slot_at[place] = moved;
         pool->slot_at[last] = slot;
     }
-    pool->live = last;
+    set(&pool->live, last);
 }
 
 static void drop_oldest(struct lido_dense_pool *pool) {
     end(pool, pool->slots[pool->oldest].place);
-    pool->count.dropped++;
+    count_one(&pool->count.dropped);
 }
 
 /* ---- Life of a pool ---------------------------------------------------------------------- */
@@ -202,6 +219,8 @@ static void drop_oldest(struct lido_dense_pool *pool) {
 static void need_nothing(struct lido__resource *resource) {
     (void)resource;
 }
+
+static const lido_panel panel; /* at the end */
 
 static const struct lido__kind kind = {
     .name = "dense_pool", .lock = need_nothing, .unlock = need_nothing, .in_child = need_nothing};
@@ -230,8 +249,8 @@ static lido_status check(const lido_dense_pool_options *o) {
 }
 
 static void set_limit(struct lido_dense_pool *pool, uint64_t object_limit) {
-    pool->object_limit = object_limit;
-    pool->limit = object_limit ? object_limit : OBJECT_COUNT_MAX;
+    set(&pool->object_limit, object_limit);
+    set(&pool->limit, object_limit ? object_limit : OBJECT_COUNT_MAX);
 }
 
 /* Memory for ready_count objects, all of its pages touched. */
@@ -265,6 +284,8 @@ lido_status lido_dense_pool_create_at(const lido_dense_pool_options *given, lido
     pool->object_bytes = (size_t)options.object_bytes;
     set_limit(pool, options.object_limit);
     pool->drops_oldest = options.at_limit == LIDO_DENSE_POOL_DROP_OLDEST;
+    pool->resource.panel = &panel;
+    pool->resource.context = pool;
     status = lido__resource_name(&pool->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
         status = lido__resource_insert(&pool->resource, site);
@@ -289,44 +310,49 @@ lido_status lido_dense_pool_create_at(const lido_dense_pool_options *given, lido
 lido_status lido_dense_pool_destroy(lido_dense_pool *pool) {
     if (!pool)
         return LIDO_OK;
-    if (pool->live)
+    if (get(&pool->live))
         return LIDO__FAIL(LIDO_ERR_BUSY,
                           "dense_pool \"%s\": objects alive: %u; release them first, or all at "
                           "once with lido_dense_pool_release_all",
-                          .word = {pool->resource.info.name}, .number = {pool->live});
+                          .word = {pool->resource.info.name}, .number = {get(&pool->live)});
     lido__resource_remove(&pool->resource);
     LIDO__LOG(LIDO_LOG_DEBUG, "dense_pool.destroyed", {"pool", pool->resource.info.name, 0},
               {"id", NULL, (int64_t)pool->resource.info.id});
     if (pool->objects)
-        lido__sys.unmap(pool->objects, pool->mapped_bytes);
+        lido__sys.unmap(pool->objects, get(&pool->mapped_bytes));
     lido__sys.free(pool);
     return LIDO_OK;
 }
 
 /* ---- Objects ----------------------------------------------------------------------------- */
 
-/* Makes a place for one more when the pool is at its limit or its memory is full. */
-static __attribute__((noinline)) bool make_room(struct lido_dense_pool *pool) {
-    if (pool->live >= pool->limit && pool->drops_oldest) {
+static void drop_down_to(struct lido_dense_pool *pool, uint64_t live) {
+    while (pool->drops_oldest && get(&pool->live) > live)
         drop_oldest(pool);
-        return true;
-    }
-    if (pool->live >= pool->limit) {
-        pool->count.refused_limit++;
+}
+
+/* Makes a place for one more when the pool is at its limit or its memory is full. The limit is read
+ * once: another thread may turn it by the panel. */
+static __attribute__((noinline)) bool make_room(struct lido_dense_pool *pool) {
+    uint64_t limit = lido__load(&pool->limit, relaxed);
+    drop_down_to(pool, limit - 1);
+    if (get(&pool->live) >= limit) {
+        count_one(&pool->count.refused_limit);
         LIDO__FAIL(LIDO_ERR_LIMIT, "dense_pool \"%s\": all %u objects of object_limit are alive",
-                   .word = {pool->resource.info.name}, .number = {pool->limit});
+                   .word = {pool->resource.info.name}, .number = {limit});
         return false;
     }
-    if (grow(pool))
+    if (get(&pool->live) < get(&pool->capacity) || grow(pool, limit))
         return true;
-    pool->count.refused_memory++;
+    count_one(&pool->count.refused_memory);
     LIDO__FAIL(LIDO_ERR_NO_MEMORY, "dense_pool \"%s\": no memory for more than %u objects",
-               .word = {pool->resource.info.name}, .number = {pool->capacity});
+               .word = {pool->resource.info.name}, .number = {get(&pool->capacity)});
     return false;
 }
 
 void *lido_dense_pool_acquire(lido_dense_pool *pool, lido_dense_handle *handle) {
-    bool is_full = pool->live >= pool->limit || pool->live == pool->capacity;
+    bool is_full = get(&pool->live) >= lido__load(&pool->limit, relaxed) ||
+                   get(&pool->live) == get(&pool->capacity);
     if (__builtin_expect(is_full, 0) && !make_room(pool)) {
         if (handle)
             *handle = LIDO_DENSE_HANDLE_NONE;
@@ -338,7 +364,7 @@ void *lido_dense_pool_acquire(lido_dense_pool *pool, lido_dense_handle *handle) 
 /* The slot of a handle whose object is alive; NULL: it is not. */
 static inline struct slot *find(const struct lido_dense_pool *pool, lido_dense_handle handle) {
     uint32_t slot = (uint32_t)handle, turn = (uint32_t)(handle >> 32);
-    if (slot >= pool->capacity || (turn & 1) == 0 || pool->slots[slot].turn != turn)
+    if (slot >= get(&pool->capacity) || (turn & 1) == 0 || pool->slots[slot].turn != turn)
         return NULL;
     return &pool->slots[slot];
 }
@@ -347,7 +373,7 @@ static inline struct slot *find(const struct lido_dense_pool *pool, lido_dense_h
 static lido_status fail_not_held(const struct lido_dense_pool *pool, lido_dense_handle handle) {
     uint32_t slot = (uint32_t)handle, turn = (uint32_t)(handle >> 32);
     const char *name = pool->resource.info.name;
-    uint32_t used = slot < pool->capacity ? pool->slots[slot].turn - pool->first_turn : 0;
+    uint32_t used = slot < get(&pool->capacity) ? pool->slots[slot].turn - pool->first_turn : 0;
     uint32_t then = turn - pool->first_turn;
     if (then >= used || (turn & 1) == 0)
         return LIDO__FAIL(LIDO_ERR_NOT_HELD,
@@ -365,7 +391,7 @@ lido_status lido_dense_pool_release(lido_dense_pool *pool, lido_dense_handle han
         return LIDO_OK;
     struct slot *slot = find(pool, handle);
     if (!slot) {
-        pool->count.refused_release++;
+        count_one(&pool->count.refused_release);
         return fail_not_held(pool, handle);
     }
     end(pool, slot->place);
@@ -373,20 +399,20 @@ lido_status lido_dense_pool_release(lido_dense_pool *pool, lido_dense_handle han
 }
 
 lido_status lido_dense_pool_release_place(lido_dense_pool *pool, uint64_t place) {
-    if (__builtin_expect(place >= pool->live, 0)) {
-        pool->count.refused_release++;
+    if (__builtin_expect(place >= get(&pool->live), 0)) {
+        count_one(&pool->count.refused_release);
         return LIDO__FAIL(LIDO_ERR_NOT_HELD,
                           "dense_pool \"%s\": place %u holds no object, %u are alive",
-                          .word = {pool->resource.info.name}, .number = {place, pool->live});
+                          .word = {pool->resource.info.name}, .number = {place, get(&pool->live)});
     }
     end(pool, place);
     return LIDO_OK;
 }
 
 void lido_dense_pool_release_all(lido_dense_pool *pool) {
-    for (uint64_t place = 0; place < pool->live; place++)
+    for (uint64_t place = 0; place < get(&pool->live); place++)
         pool->slots[pool->slot_at[place]].turn++;
-    pool->live = 0;
+    set(&pool->live, 0);
 }
 
 void *lido_dense_pool_find(const lido_dense_pool *pool, lido_dense_handle handle) {
@@ -406,7 +432,7 @@ void *lido_dense_pool_objects(const lido_dense_pool *pool) {
 }
 
 uint64_t lido_dense_pool_count(const lido_dense_pool *pool) {
-    return pool->live;
+    return get(&pool->live);
 }
 
 static lido_dense_handle handle_of(const struct lido_dense_pool *pool, uint32_t slot) {
@@ -414,39 +440,44 @@ static lido_dense_handle handle_of(const struct lido_dense_pool *pool, uint32_t 
 }
 
 lido_dense_handle lido_dense_pool_handle(const lido_dense_pool *pool, uint64_t place) {
-    return place < pool->live ? handle_of(pool, pool->slot_at[place]) : LIDO_DENSE_HANDLE_NONE;
+    return place < get(&pool->live) ? handle_of(pool, pool->slot_at[place])
+                                    : LIDO_DENSE_HANDLE_NONE;
 }
 
 lido_dense_handle lido_dense_pool_oldest(const lido_dense_pool *pool) {
-    return pool->drops_oldest && pool->live ? handle_of(pool, pool->oldest)
-                                            : LIDO_DENSE_HANDLE_NONE;
+    return pool->drops_oldest && get(&pool->live) ? handle_of(pool, pool->oldest)
+                                                  : LIDO_DENSE_HANDLE_NONE;
 }
 
 /* ---- Watching and steering --------------------------------------------------------------- */
 
+/* Any thread may read by the panel; at rest, and in the pool's own thread, all is exact. */
 lido_status lido_dense_pool_read_stats(const lido_dense_pool *pool, lido_dense_pool_stats *stats) {
-    uint64_t peak = pool->count.live_peak, acquired = pool->count.acquired;
-    uint64_t committed = sizeof *pool + pool->mapped_bytes;
+#define READ(name) lido__load(&pool->name, relaxed)
+    uint64_t live = READ(live), peak = READ(count.live_peak), dropped = READ(count.dropped);
+    uint64_t acquired = READ(count.acquired), capacity = READ(capacity);
+    uint64_t committed = sizeof *pool + READ(mapped_bytes), room = capacity * pool->object_bytes;
     lido_dense_pool_stats now = {
         .acquired = acquired,
-        .released = acquired - pool->count.dropped - pool->live,
-        .dropped = pool->count.dropped,
-        .live = pool->live,
+        .released = acquired > dropped + live ? acquired - dropped - live : 0,
+        .dropped = dropped,
+        .live = live,
         .live_peak = peak,
-        .capacity = pool->capacity,
-        .grown = pool->count.grown,
-        .refused_limit = pool->count.refused_limit,
-        .refused_memory = pool->count.refused_memory,
-        .refused_release = pool->count.refused_release,
-        .object_limit = pool->object_limit,
+        .capacity = capacity,
+        .grown = READ(count.grown),
+        .refused_limit = READ(count.refused_limit),
+        .refused_memory = READ(count.refused_memory),
+        .refused_release = READ(count.refused_release),
+        .object_limit = READ(object_limit),
         .committed_bytes = committed,
-        .overhead_bytes = committed - pool->capacity * pool->object_bytes,
-        .reuse = acquired ? 1 - (double)peak / (double)acquired : 1,
+        .overhead_bytes = committed > room ? committed - room : 0,
+        .reuse = acquired > peak ? 1 - (double)peak / (double)acquired : acquired == 0,
     };
+#undef READ
     return lido__figures_write(stats, &now, sizeof now, "lido_dense_pool_stats");
 }
 
-lido_status lido_dense_pool_set_object_limit(lido_dense_pool *pool, uint64_t object_limit) {
+static lido_status check_limit(const lido_dense_pool *pool, uint64_t object_limit) {
     if (object_limit > OBJECT_COUNT_MAX)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "dense_pool \"%s\": object_limit is %u, must be 0 (none) to %u",
@@ -455,8 +486,62 @@ lido_status lido_dense_pool_set_object_limit(lido_dense_pool *pool, uint64_t obj
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                           "dense_pool \"%s\": object_limit is 0, dropping the oldest needs a limit",
                           .word = {pool->resource.info.name});
-    set_limit(pool, object_limit);
-    while (pool->drops_oldest && pool->live > pool->limit)
-        drop_oldest(pool);
     return LIDO_OK;
 }
+
+lido_status lido_dense_pool_set_object_limit(lido_dense_pool *pool, uint64_t object_limit) {
+    lido_status status = check_limit(pool, object_limit);
+    if (status == LIDO_OK) {
+        set_limit(pool, object_limit);
+        drop_down_to(pool, lido__load(&pool->limit, relaxed));
+    }
+    return status;
+}
+
+/* ---- The panel --------------------------------------------------------------------------- */
+
+#define FIGURES(F)                                                                                 \
+    F(acquired, COUNTER, COUNT, "Objects made since creation.")                                    \
+    F(released, COUNTER, COUNT, "Objects ended by a release since creation.")                      \
+    F(dropped, COUNTER, COUNT, "Objects ended to make room.")                                      \
+    F(live, GAUGE, COUNT, "Objects alive.")                                                        \
+    F(live_peak, GAUGE, COUNT, "The most that were alive at once.")                                \
+    F(capacity, GAUGE, COUNT, "Objects that there is memory for.")                                 \
+    F(grown, COUNTER, COUNT, "Times the pool asked the system for more.")                          \
+    F(refused_limit, COUNTER, COUNT, "Acquires refused at object_limit.")                          \
+    F(refused_memory, COUNTER, COUNT, "Acquires refused for lack of memory.")                      \
+    F(refused_release, COUNTER, COUNT, "Releases refused: twice, or foreign.")                     \
+    F(committed_bytes, GAUGE, BYTES, "Memory held from the system, all in.")                       \
+    F(overhead_bytes, GAUGE, BYTES, "The part of it that is not room for objects.")
+
+#define SHARES(S) S(reuse, "Share of acquires whose memory had been used before.")
+
+#define SETTINGS(S)                                                                                \
+    S(object_bytes, FIXED, BYTES, 1, OBJECT_BYTES_MAX, 0, "The size of every object.")             \
+    S(object_limit, KNOB, COUNT, 0, OBJECT_COUNT_MAX, 0,                                           \
+      "Objects that may be alive at once; 0: no limit. Holds from the next acquire on.")
+
+static const lido_dial dials[] = {FIGURES(LIDO__FIGURE) SHARES(LIDO__SHARE) SETTINGS(LIDO__DIAL)};
+
+enum { FIGURES(LIDO__AT) SHARES(LIDO__AT) SETTINGS(LIDO__AT) PLACES };
+
+static void read_panel(void *context, uint64_t values[]) {
+    const lido_dense_pool *pool = context;
+    lido_dense_pool_stats s = {.struct_size = sizeof s};
+    (void)lido_dense_pool_read_stats(pool, &s);
+    FIGURES(LIDO__VALUE)
+    SHARES(LIDO__SHARE_VALUE)
+    values[AT_object_bytes] = pool->object_bytes;
+    values[AT_object_limit] = s.object_limit;
+}
+
+/* In any thread: what is above the limit is dropped by the pool's own, when it acquires. */
+static int apply_panel(void *context, const uint64_t values[], uint64_t changed) {
+    (void)changed; /* there is one knob */
+    lido_status status = check_limit(context, values[AT_object_limit]);
+    if (status == LIDO_OK)
+        set_limit(context, values[AT_object_limit]);
+    return status;
+}
+
+static const lido_panel panel = LIDO__PANEL("dense_pool", read_panel, apply_panel);

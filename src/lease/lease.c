@@ -108,13 +108,6 @@ static uint32_t pop_idle(struct lido__leases *leases) {
     return slot;
 }
 
-/* The k-th slot that is used. Slots used one after another go to different threads, so they do not
- * lie side by side in a cache line: within a chunk, even numbers come first. */
-static uint32_t number_of(uint32_t k) {
-    uint32_t half = LIDO__CHUNK_SLOTS / 2, at = k % LIDO__CHUNK_SLOTS;
-    return k - at + (at < half ? 2 * at : 2 * (at - half) + 1);
-}
-
 static struct lido__slot *new_chunk(uint32_t first) {
     struct lido__slot *chunk = lido__sys.alloc(LIDO__CHUNK_SLOTS * sizeof *chunk, 64);
     for (uint32_t i = 0; chunk && i < LIDO__CHUNK_SLOTS; i++) {
@@ -203,7 +196,7 @@ static uint32_t pop_vacant(struct lido__leases *leases, bool *no_memory) {
             return LIDO__NO_SLOT;
         }
         if (slot == LIDO__NO_SLOT)
-            slot = number_of(leases->slot_count++);
+            slot = leases->slot_count++;
         leases->existing++;
         if (leases->budget && !lido__budget_charge(leases->budget)) {
             push(leases, &leases->vacant, slot);

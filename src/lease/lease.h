@@ -50,12 +50,13 @@ enum { LIDO__SHELF_SLOTS = 16, LIDO__CHUNK_SLOTS = 16 };
 #define LIDO__NO_SLOT   UINT32_MAX
 #define LIDO__NO_THREAD UINT32_MAX
 
-/* A slot. 16 of its 32 bytes are the tracking that is always on. */
+/* A slot: 16 bytes of its 32 are the tracking that is always on. Each has a cache line of its own,
+ * because its holder writes it, and next to it may lie the slot of another thread. */
 struct lido__slot {
-    _Atomic(void *) object;      /* NULL: none */
-    _Atomic(const char *) site;  /* who acquired it last: line, */
-    _Atomic(uint32_t) thread_id; /* thread (that holds, claims or shelves it), */
-    _Atomic(uint32_t) tick;      /* and when, in ticks of lido__tick; in a list: the next slot */
+    _Alignas(64) _Atomic(void *) object; /* NULL: none */
+    _Atomic(const char *) site;          /* who acquired it last: line, */
+    _Atomic(uint32_t) thread_id;         /* thread (that holds, claims or shelves it), */
+    _Atomic(uint32_t) tick; /* and when, in ticks of lido__tick; in a list: the next slot */
     _Atomic(uint32_t) turn;
     uint32_t number; /* its own */
 };
@@ -151,7 +152,7 @@ struct lido__leases {
     uint64_t waiting, waiter_limit;
     uint64_t served; /* requests that have a slot and were not taken or cancelled yet */
     struct lido__lease_counts count;
-    uint32_t slot_count;   /* slots ever used; the k-th is not number k: see number_of */
+    uint32_t slot_count;   /* slots ever used: numbers below it */
     uint32_t vacant, idle; /* lists */
     _Atomic(uint32_t)
         ending;          /* list of free slots whose object must end; read as a hint elsewhere */

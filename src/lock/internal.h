@@ -20,6 +20,7 @@
 #include "base/atomic.h"
 #include "base/waiting.h"
 #include "base/word.h"
+#include "registry/registry.h"
 
 #include <lido/lock.h>
 
@@ -105,6 +106,8 @@ lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lo
 void lido__mutex_mourn(struct lido__lock_head *lock);
 /* A thread that has this rwlock ends. */
 void lido__rwlock_mourn(struct lido__lock_head *head);
+
+extern const lido_panel lido__mutex_panel;
 
 /* Errors in words. */
 lido_status lido__lock_fail_recursive(struct lido__lock_head *lock, const char *kind,

@@ -194,6 +194,8 @@ lido_status lido_mutex_create_at(const lido_mutex_options *given, lido_mutex **m
         return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "mutex \"%s\": no memory for it",
                           .word = {options.name ? options.name : "unnamed"});
     memset(made, 0, sizeof *made);
+    made->resource.panel = &lido__mutex_panel;
+    made->resource.context = &made->mutex;
     status = lido__resource_name(&made->resource, &kind, options.name, options.owner);
     if (status == LIDO_OK)
         status = lido__resource_insert(&made->resource, site);

@@ -3,6 +3,7 @@
 #include "object_pool/internal.h"
 
 #include "base/status.h"
+#include "registry/dials.h"
 
 #include <stddef.h>
 
@@ -33,6 +34,8 @@
     F(resized, COUNTER, COUNT, "How often sizing changed the size.")                               \
     F(overhead_bytes, GAUGE, BYTES, "Memory held for book-keeping.")
 
+#define SHARES(S) S(reuse, "Share of acquires served without building.")
+
 /* Knobs: name, unit, low, high, initial, sentence. */
 #define KNOBS(K)                                                                                   \
     K(object_limit, COUNT, 1, LIDO__OBJECT_LIMIT_MAX, 0, "Objects that may exist at once.")        \
@@ -51,28 +54,16 @@
     K(sizing_window_ns, NS, LIDO__SIZING_TIME_MIN_NS, LIDO__SIZING_TIME_MAX_NS,                    \
       LIDO__SIZING_WINDOW_NS, "How far back peaks count.")
 
-#define FIGURE_ROW(name, kind, unit, about)                                                        \
-    {#name, about, LIDO_DIAL_##kind, LIDO_UNIT_##unit, 0, 0, 0},
-#define KNOB_ROW(name, unit, low, high, initial, about)                                            \
-    {#name, about, LIDO_DIAL_KNOB, LIDO_UNIT_##unit, low, high, initial},
-#define FIGURE_PLACE(name, kind, unit, about)             AT_##name,
-#define KNOB_PLACE(name, unit, low, high, initial, about) AT_##name,
+static const lido_dial dials[] = {FIGURES(LIDO__FIGURE) SHARES(LIDO__SHARE) KNOBS(LIDO__KNOB)};
 
-static const lido_dial dials[] = {FIGURES(FIGURE_ROW){"reuse",
-                                                      "Share of acquires served without building.",
-                                                      LIDO_DIAL_GAUGE, LIDO_UNIT_SHARE, 0, 0, 0},
-                                  KNOBS(KNOB_ROW)};
-
-enum place { FIGURES(FIGURE_PLACE) AT_reuse, KNOBS(KNOB_PLACE) PLACES };
-_Static_assert(PLACES == sizeof dials / sizeof dials[0] && PLACES <= LIDO_DIALS_MAX, "the table");
+enum place { FIGURES(LIDO__AT) SHARES(LIDO__AT) KNOBS(LIDO__AT) PLACES };
 
 static void read_panel(void *context, uint64_t values[]) {
     struct lido_object_pool *pool = context;
     lido_object_pool_stats s = {.struct_size = sizeof s};
     (void)lido_object_pool_read_stats(pool, &s);
-#define FIGURE_VALUE(name, kind, unit, about) values[AT_##name] = s.name;
-    FIGURES(FIGURE_VALUE)
-    values[AT_reuse] = (uint64_t)(s.reuse * 1e6 + 0.5);
+    FIGURES(LIDO__VALUE)
+    SHARES(LIDO__SHARE_VALUE)
     values[AT_object_limit] = s.object_limit;
     lido__lock(&pool->leases.lock);
     const lido_object_pool_options *o = &pool->options;
@@ -146,9 +137,4 @@ static int apply_panel(void *context, const uint64_t values[], uint64_t changed)
     return LIDO_OK;
 }
 
-const lido_panel lido__object_pool_panel = {.struct_size = sizeof(lido_panel),
-                                            .kind = "object_pool",
-                                            .dials = dials,
-                                            .dial_count = PLACES,
-                                            .read = read_panel,
-                                            .apply = apply_panel};
+const lido_panel lido__object_pool_panel = LIDO__PANEL("object_pool", read_panel, apply_panel);

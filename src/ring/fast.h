@@ -43,6 +43,7 @@
 
 #define LIDO__RING_CLOSED (UINT64_C(1) << 62)
 
+enum { LIDO__RING_CAPACITY_MIN = 2, LIDO__RING_CAPACITY_MAX = 1 << 24 };
 enum { LIDO__RING_LINE_BYTES = 128 /* two lines: their prefetch goes by pairs */ };
 
 struct lido__ring_slot {
@@ -64,6 +65,8 @@ struct lido_ring {
     _Atomic(uint64_t) refused_full;
     struct lido__resource resource;
 };
+
+extern const lido_panel lido__ring_panel;
 
 static inline struct lido__ring_slot *lido__ring_slot(const struct lido_ring *ring,
                                                       uint64_t position) {

@@ -20,7 +20,6 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { CAPACITY_MIN = 2, CAPACITY_MAX = 1 << 24 };
 #ifndef LIDO_RING_SPINS
 #define LIDO_RING_SPINS 64 /* looks before a sleep: some microseconds; the explorer wants none */
 #endif
@@ -68,20 +67,22 @@ static const struct lido__kind kind = {
 
 /* The next good value: what to write instead. */
 static uint64_t next_power(uint64_t capacity) {
-    uint64_t power = CAPACITY_MIN;
-    while (power < capacity && power < CAPACITY_MAX)
+    uint64_t power = LIDO__RING_CAPACITY_MIN;
+    while (power < capacity && power < LIDO__RING_CAPACITY_MAX)
         power *= 2;
     return power;
 }
 
 static lido_status check(const lido_ring_options *options) {
     uint64_t capacity = options->capacity;
-    if (capacity >= CAPACITY_MIN && capacity <= CAPACITY_MAX && (capacity & (capacity - 1)) == 0)
+    if (capacity >= LIDO__RING_CAPACITY_MIN && capacity <= LIDO__RING_CAPACITY_MAX &&
+        (capacity & (capacity - 1)) == 0)
         return LIDO_OK;
     return LIDO__FAIL(LIDO_ERR_ARGUMENT,
                       "ring \"%s\": capacity is %u, must be a power of two from %u to %u; use %u",
                       .word = {options->name ? options->name : "unnamed"},
-                      .number = {capacity, CAPACITY_MIN, CAPACITY_MAX, next_power(capacity)});
+                      .number = {capacity, LIDO__RING_CAPACITY_MIN, LIDO__RING_CAPACITY_MAX,
+                                 next_power(capacity)});
 }
 
 static lido_status fail_no_memory(const lido_ring_options *options) {
@@ -92,6 +93,8 @@ static lido_status fail_no_memory(const lido_ring_options *options) {
 
 static void init(struct lido_ring *ring, struct lido__ring_slot *slots, uint64_t capacity) {
     memset(ring, 0, sizeof *ring);
+    ring->resource.panel = &lido__ring_panel;
+    ring->resource.context = ring;
     ring->slots = slots;
     ring->mask = capacity - 1;
     for (uint64_t i = 0; i < capacity; i++)

@@ -16,7 +16,7 @@ class Steering(unittest.TestCase):
         made = subprocess.run([LIDO, "panels"], capture_output=True, text=True, timeout=60, check=True)
         kept = pathlib.Path("docs/steering.md").read_text(encoding="utf-8")
         self.assertEqual(made.stdout, kept, "docs/steering.md is stale: run scripts/gen_steering")
-        for kind in ("block_pool", "budget", "object_pool"):
+        for kind in ("block_pool", "budget", "dense_pool", "mutex", "object_pool", "ring"):
             self.assertIn(f"\n## {kind}\n", kept)
 
 

@@ -5,6 +5,9 @@
 
 #include "base/status.h"
 #include <lido/block_pool.h>
+#include <lido/dense_pool.h>
+#include <lido/lock.h>
+#include <lido/ring.h>
 
 #include <lido/panel.h>
 
@@ -382,7 +385,7 @@ static void check_table(uint64_t id) {
     for (uint64_t i = 0; i < panel->dial_count; i++) {
         const lido_dial *d = &panel->dials[i];
         CHECK_EQ(lido_panel_find(panel, d->name), i);
-        CHECK_EQ(strspn(d->name, "abcdefghijklmnopqrstuvwxyz_"), strlen(d->name));
+        CHECK_EQ(strspn(d->name, "abcdefghijklmnopqrstuvwxyz_0123456789"), strlen(d->name));
         CHECK(d->about[strlen(d->about) - 1] == '.');
         CHECK(d->kind <= LIDO_DIAL_FIXED && d->unit <= LIDO_UNIT_SWITCH && d->low <= d->high);
         CHECK(d->kind == LIDO_DIAL_KNOB || d->initial == 0);
@@ -471,6 +474,126 @@ static void a_reserved_block_pool_keeps_its_limit_and_says_why(void **state) {
     CHECK_OK(lido_block_pool_destroy(pool));
 }
 
+static void the_panel_of_a_dense_pool_tells_its_figures_and_turns_it(void **state) {
+    (void)state;
+    lido_dense_pool *pool = NULL;
+    CHECK_OK(
+        lido_dense_pool_create(LIDO_DENSE_POOL_OPTIONS(.object_bytes = 24, .object_limit = 4,
+                                                       .at_limit = LIDO_DENSE_POOL_DROP_OLDEST),
+                               &pool));
+    uint64_t id = id_of("dense_pool");
+    check_table(id);
+    for (int i = 0; i < 5; i++)
+        CHECK(lido_dense_pool_acquire(pool, NULL));
+    lido_dense_pool_stats s = {.struct_size = sizeof s};
+    CHECK_OK(lido_dense_pool_read_stats(pool, &s));
+    CHECK(dial(id, "acquired") == 5 && dial(id, "dropped") == 1 && dial(id, "live") == 4);
+    CHECK(dial(id, "object_bytes") == 24 && dial(id, "object_limit") == 4);
+    CHECK(dial(id, "committed_bytes") == s.committed_bytes && dial(id, "reuse") == 200000);
+    lido_setting wanted = {"object_limit", 2, 0};
+    CHECK_OK(lido_panel_apply(id, &wanted, 1));
+    CHECK(wanted.old_value == 4 && dial(id, "object_limit") == 2);
+    CHECK_EQ(dial(id, "live"), 4); /* until the pool's own thread acquires */
+    CHECK(lido_dense_pool_acquire(pool, NULL));
+    CHECK(dial(id, "live") == 2 && dial(id, "dropped") == 4 && dial(id, "released") == 0);
+    wanted.value = 0;
+    CHECK_FAILS(lido_panel_apply(id, &wanted, 1), LIDO_ERR_ARGUMENT,
+                "dropping the oldest needs a limit");
+    CHECK_EQ(dial(id, "object_limit"), 2);
+    lido_dense_pool_release_all(pool);
+    CHECK_OK(lido_dense_pool_destroy(pool));
+}
+
+static void a_refusing_dense_pool_takes_its_limit_from_the_panel(void **state) {
+    (void)state;
+    lido_dense_pool *pool = NULL;
+    CHECK_OK(lido_dense_pool_create(LIDO_DENSE_POOL_OPTIONS(.object_bytes = 8), &pool));
+    uint64_t id = id_of("dense_pool");
+    for (int i = 0; i < 3; i++)
+        CHECK(lido_dense_pool_acquire(pool, NULL));
+    lido_setting wanted = {"object_limit", 2, 0};
+    CHECK_OK(lido_panel_apply(id, &wanted, 1));
+    CHECK_REFUSED(lido_dense_pool_acquire(pool, NULL), LIDO_ERR_LIMIT, "all 2 objects");
+    CHECK(dial(id, "live") == 3 && dial(id, "refused_limit") == 1);
+    wanted.value = 0;
+    CHECK_OK(lido_panel_apply(id, &wanted, 1));
+    CHECK(lido_dense_pool_acquire(pool, NULL));
+    lido_dense_pool_release_all(pool);
+    CHECK_OK(lido_dense_pool_destroy(pool));
+}
+
+static void *read_until_told(void *argument) {
+    _Atomic uint64_t *id = argument;
+    uint64_t live = 0, most = 0, seen;
+    while ((seen = *id) != 0) {
+        lido_setting wanted = {"object_limit", 64 + (most & 1), 0};
+        CHECK_OK(lido_panel_read_dial(seen, "live", &live));
+        most = live > most ? live : most;
+        CHECK_OK(lido_panel_apply(seen, &wanted, 1));
+    }
+    CHECK(most <= 65);
+    return NULL;
+}
+
+/* For ThreadSanitizer as well: the panel is the one thing of a dense pool that any thread may use. */
+static void another_thread_may_use_the_panel_of_a_dense_pool_at_work(void **state) {
+    (void)state;
+    lido_dense_pool *pool = NULL;
+    pthread_t thread;
+    CHECK_OK(
+        lido_dense_pool_create(LIDO_DENSE_POOL_OPTIONS(.object_bytes = 8, .object_limit = 64,
+                                                       .at_limit = LIDO_DENSE_POOL_DROP_OLDEST),
+                               &pool));
+    _Atomic uint64_t id = id_of("dense_pool");
+    CHECK_EQ(pthread_create(&thread, NULL, read_until_told, &id), 0);
+    for (int i = 0; i < 20000; i++)
+        CHECK(lido_dense_pool_acquire(pool, NULL) && lido_dense_pool_count(pool) <= 65);
+    id = 0;
+    CHECK_EQ(pthread_join(thread, NULL), 0);
+    lido_dense_pool_release_all(pool);
+    CHECK_OK(lido_dense_pool_destroy(pool));
+}
+
+static void the_panel_of_a_ring_tells_its_figures(void **state) {
+    (void)state;
+    lido_ring *ring = NULL;
+    void *item;
+    CHECK_OK(lido_ring_create(LIDO_RING_OPTIONS(.capacity = 2), &ring));
+    uint64_t id = id_of("ring");
+    check_table(id);
+    CHECK_OK(lido_ring_try_insert(ring, ring));
+    CHECK_OK(lido_ring_try_insert(ring, NULL));
+    CHECK_EQ(lido_ring_try_insert(ring, NULL), LIDO_ERR_LIMIT);
+    CHECK_OK(lido_ring_try_remove(ring, &item));
+    CHECK(dial(id, "inserted") == 2 && dial(id, "removed") == 1 && dial(id, "length") == 1);
+    CHECK(dial(id, "refused_full") == 1 && dial(id, "capacity") == 2);
+    CHECK_EQ(dial(id, "inserters_waiting"), 0);
+    lido_setting wanted = {"capacity", 4, 0};
+    CHECK_FAILS(lido_panel_apply(id, &wanted, 1), LIDO_ERR_UNSUPPORTED, "chosen at creation");
+    CHECK_OK(lido_ring_try_remove(ring, &item));
+    CHECK_OK(lido_ring_destroy(ring));
+}
+
+static void the_panel_of_a_mutex_tells_its_figures(void **state) {
+    (void)state;
+    lido_mutex *mutex = NULL;
+    CHECK_OK(lido_mutex_create(LIDO_MUTEX_OPTIONS(.name = "orders"), &mutex));
+    uint64_t id = id_of("mutex");
+    check_table(id);
+    CHECK_EQ(dial(id, "first_look"), 1000000);
+    CHECK_OK(lido_mutex_lock(mutex));
+    CHECK_OK(lido_mutex_unlock(mutex));
+    CHECK_OK(lido_mutex_lock(mutex));
+    lido_lock_stats s = {.struct_size = sizeof s};
+    CHECK_OK(lido_mutex_read_stats(mutex, &s));
+    CHECK(s.holder_id != 0 && dial(id, "holder_id") == s.holder_id && dial(id, "acquired") == 2);
+    CHECK(dial(id, "contended") == 0 && dial(id, "waits") == 0 && dial(id, "waiting") == 0);
+    CHECK_OK(lido_mutex_unlock(mutex));
+    CHECK_EQ(dial(id, "holder_id"), 0);
+    CHECK_OK(lido_mutex_destroy(mutex));
+    CHECK_REFUSED(lido_panel_of(id), LIDO_ERR_CLOSED, "none with this id");
+}
+
 CHECK_MAIN(TEST(a_resource_of_the_application_is_listed_read_and_removed),
            TEST(a_dial_is_found_by_its_name),
            TEST(knobs_are_turned_together_and_back_by_the_old_values),
@@ -484,4 +607,9 @@ CHECK_MAIN(TEST(a_resource_of_the_application_is_listed_read_and_removed),
            TEST(the_panel_of_an_object_pool_tells_its_figures_and_turns_it),
            TEST(overtaking_is_no_knob_of_a_strict_pool),
            TEST(the_panel_of_a_block_pool_tells_its_figures_and_turns_it),
-           TEST(a_reserved_block_pool_keeps_its_limit_and_says_why))
+           TEST(a_reserved_block_pool_keeps_its_limit_and_says_why),
+           TEST(the_panel_of_a_dense_pool_tells_its_figures_and_turns_it),
+           TEST(a_refusing_dense_pool_takes_its_limit_from_the_panel),
+           TEST(another_thread_may_use_the_panel_of_a_dense_pool_at_work),
+           TEST(the_panel_of_a_ring_tells_its_figures),
+           TEST(the_panel_of_a_mutex_tells_its_figures))

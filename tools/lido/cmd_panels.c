@@ -81,6 +81,9 @@ int cmd_panels(int argc, char *argv[]) {
     lido_block_pool *blocks = NULL;
     lido_object_pool *objects = NULL;
     lido_budget *budget = NULL;
+    lido_dense_pool *dense = NULL;
+    lido_mutex *mutex = NULL;
+    lido_ring *ring = NULL;
     if (argc > 1) {
         fprintf(stderr, "usage: lido panels\n\nPrints docs/steering.md. '%s' is not known.\n",
                 argv[1]);
@@ -89,12 +92,18 @@ int cmd_panels(int argc, char *argv[]) {
     int result = EXIT_FAILED;
     if (lido_block_pool_create(LIDO_BLOCK_POOL_OPTIONS(.block_size = 64), &blocks) == LIDO_OK &&
         lido_budget_create(LIDO_BUDGET_OPTIONS(.name = "memory"), &budget) == LIDO_OK &&
+        lido_dense_pool_create(LIDO_DENSE_POOL_OPTIONS(.object_bytes = 8), &dense) == LIDO_OK &&
+        lido_mutex_create(LIDO_MUTEX_OPTIONS(.name = "orders"), &mutex) == LIDO_OK &&
         lido_object_pool_create(LIDO_OBJECT_POOL_OPTIONS(.object_limit = 1, .create = make_nothing),
-                                &objects) == LIDO_OK)
+                                &objects) == LIDO_OK &&
+        lido_ring_create(LIDO_RING_OPTIONS(.capacity = 2), &ring) == LIDO_OK)
         result = print_page();
     else
         fprintf(stderr, "lido panels: %s\n", lido_last_error());
+    (void)lido_ring_destroy(ring);
     (void)lido_object_pool_destroy(objects);
+    (void)lido_mutex_destroy(mutex);
+    (void)lido_dense_pool_destroy(dense);
     (void)lido_budget_destroy(budget);
     (void)lido_block_pool_destroy(blocks);
     return result;
