@@ -12,6 +12,7 @@ import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import sysconfig
@@ -217,9 +218,22 @@ class InTheWay(InspectCase):
         os.kill(process.pid, signal.SIGSTOP)
         return process
 
-    def test_empty_folder(self):
-        done = self.inspect()
-        self.assertEqual((done.files, done.findings, done.report["files"], done.report["bytes"]), ({}, [], 0, 0))
+    def test_folder_without_python_files(self):
+        """No report of zeros: who gave the wrong folder is told so, and no database is touched."""
+        self.write("notes.txt")
+        self.write("site-packages/hidden.py")
+        database = os.path.join(self.folder, "old.db")
+        with open(database, "w", encoding="ascii") as stream:
+            stream.write("of somebody else")
+        for arguments in ([self.root], [self.root, "--db", database, "--json", "-"]):
+            done = inspect_run.run(*arguments)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{self.root}: no Python files", done.stderr)
+            self.assertIn("site-packages", done.stderr)
+            self.assertIn("Name the folder", done.stderr)
+            self.assertLessEqual(max(map(len, done.stderr.splitlines()[1:])), 80)
+        with open(database, encoding="ascii") as stream:
+            self.assertEqual(stream.read(), "of somebody else")
 
     def test_odd_file_names(self):
         names = ["with space.py", "new\nline.py", "quote'\"\\.py", "ünï.py", ".py", "tab\t.py", "-dash.py", "%s%n.py"]
@@ -259,7 +273,8 @@ class Usage(InspectCase):
     def test_help(self):
         done = inspect_run.run("--help")
         self.assertEqual((done.returncode, done.stderr), (0, ""))
-        for option in ("--db", "--json", "--threads", "--kinds", "--rules", "--no-pool", "--no-progress", "--help"):
+        for option in ("--db", "--json", "--threads", "--kinds", "--rules", "--detectors", "--wait", "--locks",
+                       "--no-pool", "--no-progress", "--help", "SIGUSR1"):
             self.assertIn(option, done.stdout)
         self.assertNotIn("\x1b", done.stdout)
 
@@ -377,6 +392,124 @@ class Usage(InspectCase):
         done = self.inspect("--no-progress")
         self.assertIn("folder/bad.py", done.out)
         self.assertIn("syntax error at line 1", done.out)
+
+
+class Detectors(InspectCase):
+    """Twenty threads and one detector: each file gets it, or the run fails and says why. None is left out."""
+
+    LARGE = b"def f(x):\n    return g(x)[x.y] + (x, x, x)\n\n" * 400000
+
+    def test_twenty_threads_one_detector(self):
+        for number in range(200):
+            self.write(f"file_{number}.py", f"def f(x): return x == 'same {number % 9}'\n".encode() * 20)
+        alone = self.inspect("--threads", "1")
+        crowd = self.inspect("--threads", "20", "--detectors", "1", "--wait", "60")
+        self.same(alone, crowd)
+        self.assertEqual((crowd.report["threads"], crowd.report["files"], crowd.report["failed"]), (20, 200, []))
+        self.assertEqual((crowd.report["detectors"]["created"], crowd.report["detectors"]["peak_in_use"]), (1, 1))
+        self.assertGreater(crowd.report["detectors"]["waits"], 0)
+        self.assertRegex(crowd.out, r"detectors +1 created, 1 most in use, \d+ waits, ")
+
+    def test_time_out_names_who_has_it(self):
+        """While one thread is at the large file, the others come to the end of their patience."""
+        self.write("large.py", self.LARGE)
+        for number in range(30):
+            self.write(f"small_{number}.py")
+        database = os.path.join(self.folder, "old.db")
+        said = self.refused(self.root, "--threads", "20", "--detectors", "1", "--wait", "1", "--no-progress",
+                            "--db", database, status=1)
+        self.assertRegex(said, r'small_\d+\.py: .*"detectors"')
+        self.assertRegex(said, r"workloads/inspect/worker\.c:\d+")
+        with sqlite3.connect(database) as connection:
+            tables = connection.execute("SELECT name FROM sqlite_master").fetchall()
+        connection.close()
+        self.assertEqual(tables, [])
+
+    def test_sizing_decisions_are_told_with_their_reasons(self):
+        self.write("large.py", self.LARGE[:4000000])
+        for number in range(400):
+            self.write(f"file_{number}.py", b"def f(x): return x == 'same'\n" * 300)
+        done = self.inspect("--threads", "6", "--no-progress")
+        created = done.report["detectors"]["created"]
+        self.assertGreater(created, 2)
+        moves = re.findall(r"    size (\d+) -> (\d+)(?: in \d+ steps)? at [\d.]+(?: to [\d.]+)? s: (\w.*)", done.out)
+        self.assertTrue(moves, done.out)
+        self.assertEqual(moves[0][0], "2")
+        for (_, to, reason), (start, _, _) in zip(moves, moves[1:] + [(moves[-1][1], "", "")]):
+            self.assertEqual(to, start)
+            self.assertRegex(reason, r"\w+ \w+")
+        self.assertEqual([line for line in done.out.splitlines() if len(line) > 80], [])
+
+    def test_who_asks_is_told_who_has_what(self):
+        """SIGUSR1 changes nothing, Ctrl-C ends the run; both say which thread is at which file, with a detector since
+        when, and where it got it."""
+        self.write("large.py", self.LARGE)
+        for number in range(30):
+            self.write(f"small_{number}.py")
+        process = InTheWay.start_and_stop_at_work(self, ["--threads", "4", "--detectors", "1", "--no-progress"])
+        process.send_signal(signal.SIGUSR1)
+        os.kill(process.pid, signal.SIGCONT)
+        told = [process.stderr.readline() for _ in range(5)]
+        self.assertEqual(told[0], "\n")
+        self.assertRegex(told[1], r"^inspect: 0 of 31 files done after [\d.]+ s, 27 nobody has begun$")
+        self.assertRegex(told[2], r"^  detectors: 1 of 1 in use, 3 threads waiting for one$")
+        self.assertRegex(told[3], r"^    held since [\d.]+ s by thread \d+ from (?:\S*/)?workloads/inspect/worker\.c:\d+$")
+        self.assertEqual(told[4], "      at large.py\n")
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=inspect_run.TIMEOUT_S)
+        self.assertEqual(process.returncode, 130, error)
+        self.assertIn("Interrupted: 4 files", out)
+        self.assertIn("stopping; once more ends at once", error)
+        self.assertIn("inspect: 0 of 31 files done after", error)
+        self.assertIn("      at large.py\n", error)
+
+
+class Locks(InspectCase):
+    """--locks: what threads waited for, whose line made them wait."""
+
+    def test_table_and_json_agree(self):
+        done = self.inspect("--threads", "8", "--locks", "--no-progress", root=CORPUS)
+        locks = done.report["locks"]
+        self.assertEqual(set(locks), {"acquired", "contended", "first_try", "events_per_1000", "waits", "wait_total_ns",
+                                      "wait_max_ns", "blamed_ns", "hold_samples", "hold_total_ns", "classes", "pairs",
+                                      "halves"})
+        classes = {row["name"]: row for row in locks["classes"]}
+        self.assertLessEqual({"shared strings", "facts", "crew"}, set(classes))
+        self.assertEqual(classes["facts"]["acquired"], done.report["files"])
+        for key in ("acquired", "contended", "waits", "wait_total_ns", "blamed_ns", "hold_samples"):
+            self.assertEqual(locks[key], sum(row[key] for row in classes.values()), key)
+        for row in [locks, *classes.values()]:
+            self.assertAlmostEqual(row["first_try"], 1 - row["contended"] / row["acquired"], places=7)
+            self.assertAlmostEqual(row["events_per_1000"], 1000 * row["contended"] / row["acquired"], places=4)
+            self.assertLessEqual(row["waits"], row["contended"])
+        for pair in locks["pairs"]:
+            self.assertIn(pair["name"], classes)
+            self.assertRegex(pair["held_at"], r"(?:^|/)workloads/\w+/\w+\.c:\d+$")
+        slept = [pair for pair in locks["pairs"] if pair["waits_at"] is not None]
+        self.assertEqual(sum(pair["waits"] for pair in slept), locks["waits"])
+        for name in [*classes, "all"]:
+            row = classes.get(name, locks)
+            self.assertRegex(done.out, rf"(?m)^  {name} +{row['acquired']} +{row['first_try'] * 100:.2f} ")
+        self.assertRegex(done.out, r"not at the first try, of 1,000: first half [\d.]+, second half [\d.]+")
+        self.assertIn("Nobody slept for a lock" if locks["waits"] == 0 else "Who slept for whom", done.out)
+
+    def test_only_when_asked(self):
+        done = self.inspect("--threads", "2", root=CORPUS)
+        self.assertNotIn("locks", done.report)
+        self.assertNotIn("first try", done.out)
+
+    def test_a_coarse_lock_is_seen(self):
+        """The comparison that --one-lock is: one lock around each hand-over, and the figures tell it."""
+        for number in range(300):
+            self.write(f"file_{number}.py", "".join(f"def f{number}_{i}(x): return x == {i}.{number}\n"
+                                                    for i in range(100)).encode())
+        fine = self.inspect("--threads", "8", "--locks", "--no-progress")
+        coarse = self.inspect("--threads", "8", "--locks", "--one-lock", "--no-progress")
+        self.same(fine, coarse)
+        held = {done: next(row for row in report["locks"]["classes"] if row["name"] == "facts")
+                for done, report in (("fine", fine.report), ("coarse", coarse.report))}
+        self.assertEqual(held["fine"]["acquired"], held["coarse"]["acquired"])
+        self.assertGreater(held["coarse"]["contended"], held["fine"]["contended"])
 
 
 class Rules(InspectCase):

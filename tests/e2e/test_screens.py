@@ -11,6 +11,7 @@ CORPUS = pathlib.Path(__file__).resolve().parent / "corpus" / "tree"
 HELPS = ([], ["run"], ["run", "inspect"], ["run", "swarm"], ["run", "arena"], ["bench"], ["validate"])
 REPORTS = (
     ["run", "inspect", str(CORPUS), "--no-progress"],
+    ["run", "inspect", str(CORPUS), "--no-progress", "--threads", "8", "--locks"],
     ["run", "swarm", "--iterations", "120", "--repeat", "2", "--no-progress"],
     ["run", "swarm", "--matrix", "--iterations", "101", "--repeat", "1", "--no-progress"],
     ["run", "arena", "--ticks", "700", "--repeat", "1", "--no-progress"],

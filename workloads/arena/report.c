@@ -3,6 +3,7 @@
  * sides met the same machine, and shown with their spread. */
 #include "arena/report.h"
 
+#include "common/json_file.h"
 #include "common/wrap.h"
 #include "swarm/measure.h"
 
@@ -257,8 +258,5 @@ static json_t *session_json(const struct arena_session *session) {
 }
 
 bool arena_write_json(const struct arena_session *session, const char *path) {
-    json_t *root = session_json(session);
-    bool done = root != NULL && json_dump_file(root, path, JSON_INDENT(2)) == 0;
-    json_decref(root);
-    return done;
+    return json_write_file(session_json(session), path, 0);
 }

@@ -1,30 +1,55 @@
 /* SPDX-License-Identifier: MIT
- * crew.h -- threads that work off a numbered list, with progress, and a stop that Ctrl-C asks for. */
+ * crew.h -- threads that work off a list, with progress, and a stop that Ctrl-C asks for.
+ *
+ *      items, in order --> ring --> thread --> done
+ *                            \----> thread --> done
+ *
+ * The ring is filled and closed before the first thread starts; so threads never wait for work, none
+ * has work of its own that another would have to steal, and a stop is emptying the ring. */
 #ifndef COMMON_CREW_H
 #define COMMON_CREW_H
 
+#include "hold.h"
 #include "watch.h"
 
-#include <pthread.h>
+#include <lido/ring.h>
+#include <stddef.h>
+
+/* What a thread is at. */
+struct crew_hand {
+    uint64_t thread_id; /* as the kernel counts */
+    void *item;         /* NULL: nothing */
+};
 
 struct crew {
     const char *name; /* of the program, for messages */
     bool silent;
     uint32_t threads; /* asked for; crew_run sets it to how many there were */
-    uint32_t count;   /* items 0 to count - 1 */
+    void *items;      /* an array; done in its order */
+    size_t item_bytes;
+    uint32_t count;
     /* Does one item; false: begin no more. */
-    bool (*work)(void *context, uint32_t item);
+    bool (*work)(void *context, void *item);
+    void (*end_thread)(void);    /* the last that each thread does */
+    void (*half)(void *context); /* when half of the items are done; in the thread that did it */
+    void (*tell)(void *context); /* says on standard error who is at what: SIGUSR1, Ctrl-C */
     void *context;
-    void (*end_thread)(void); /* the last that each thread does */
 
     /* Set by crew_run. */
-    pthread_mutex_t lock;
+    lido_ring *ring;
     struct watch watch;
-    uint32_t next, done, running;
-    bool stop, interrupted;
+    lido_mutex lock; /* over all below */
+    struct crew_hand *hands;
+    uint32_t started, done, running;
+    bool interrupted;
 };
 
-/* Returns 0 when all is done, or as much as a stop let be; else the errno why no thread started. */
-int crew_run(struct crew *crew);
+/* Returns NULL when all is done, or as much as a stop let be; else why no thread started. */
+const char *crew_run(struct crew *crew);
+
+/* Returns  the item that a thread is at, or NULL. */
+void *crew_at_hand(struct crew *crew, uint64_t thread_id);
+/* How many items are done, and how many nobody has begun. */
+void crew_read(struct crew *crew, uint32_t *done, uint32_t *left);
 
 #endif

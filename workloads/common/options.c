@@ -12,11 +12,33 @@ static int refuse(const char *command, const char *what, const char *word, const
     return OPTIONS_BAD;
 }
 
+static int set_names(const char *command, const struct option_spec *spec, const char *list) {
+    uint32_t *bits = spec->value;
+    *bits = 0;
+    for (const char *at = list; *at != '\0' || at == list;) {
+        size_t length = strcspn(at, ",");
+        uint32_t number = 0;
+        while (number < spec->limit && (strlen(spec->name_of(number)) != length ||
+                                        memcmp(spec->name_of(number), at, length) != 0))
+            number++;
+        if (number == spec->limit) {
+            fprintf(stderr, "%s: --%s has '%.*s'; --help lists the names\n", command, spec->name,
+                    (int)length, at);
+            return OPTIONS_BAD;
+        }
+        *bits |= 1u << number;
+        at += length + (at[length] == ',');
+    }
+    return OPTIONS_GOOD;
+}
+
 static int set(const char *command, const struct option_spec *spec, const char *value) {
     if (spec->kind == OPTION_FLAG) {
         *(bool *)spec->value = true;
     } else if (spec->kind == OPTION_TEXT) {
         *(const char **)spec->value = value;
+    } else if (spec->kind == OPTION_NAMES) {
+        return set_names(command, spec, value);
     } else {
         char *end;
         unsigned long number = strtoul(value, &end, 10);

@@ -20,6 +20,11 @@ struct pool_report {
 /* NULL takes nothing. */
 void pool_report_take(struct pool_report *report, const lido_object_pool *pool, uint64_t start_ns);
 
+/* What goes on in a pool just now: who holds what since when, from which line, and at what, if
+ * at_what(context, thread) knows. */
+void pool_report_tell(const lido_object_pool *pool, FILE *out,
+                      const char *(*at_what)(void *context, uint64_t thread_id), void *context);
+
 /* One line for each change and each holder. */
 void pool_report_print(const struct pool_report *report, FILE *out);
 

@@ -11,8 +11,9 @@
  * types but long double and vectors. */
 #include "pooled_malloc.h"
 
+#include "hold.h"
+
 #include <lido/block_pool.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ static const size_t block_bytes[POOL_COUNT] = {96, 112, 144}; /* header included
 static const char *const names[POOL_COUNT] = {"small 88", "small 104", "small 136"};
 static lido_block_pool *pools[POOL_COUNT];
 
-static pthread_mutex_t total_lock = PTHREAD_MUTEX_INITIALIZER;
+static lido_mutex total_lock = LIDO_MUTEX_INIT("allocation counts");
 static struct pooled_malloc_counts total; /* under total_lock */
 
 static _Thread_local struct {
@@ -117,17 +118,17 @@ void pooled_malloc_thread_end(void) {
             lido_block_pool_release_many(pools[i], mine.counts[i], mine.blocks[i]);
         mine.counts[i] = 0;
     }
-    pthread_mutex_lock(&total_lock);
+    hold(&total_lock);
     total.served += mine.served.served;
     total.system += mine.served.system;
-    pthread_mutex_unlock(&total_lock);
+    let_go(&total_lock);
     memset(&mine.served, 0, sizeof mine.served);
 }
 
 struct pooled_malloc_counts pooled_malloc_read_counts(void) {
-    pthread_mutex_lock(&total_lock);
+    hold(&total_lock);
     struct pooled_malloc_counts counts = total;
-    pthread_mutex_unlock(&total_lock);
+    let_go(&total_lock);
     return counts;
 }
 

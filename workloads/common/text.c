@@ -50,7 +50,7 @@ void text_print(struct text *text, const char *format, ...) {
     va_end(arguments);
 }
 
-static uint32_t hash_text(const char *text, uint32_t length) {
+uint32_t strings_hash(const char *text, uint32_t length) {
     uint64_t hash = length;
     for (uint32_t i = 0; i < length; i++)
         hash = (hash ^ (unsigned char)text[i]) * UINT64_C(0x9e3779b97f4a7c15);
@@ -70,12 +70,16 @@ static void resize_slots(struct strings *strings, uint32_t slot_count) {
 }
 
 uint32_t strings_put(struct strings *strings, const char *text, uint32_t length) {
+    return strings_put_hashed(strings, text, length, strings_hash(text, length));
+}
+
+uint32_t strings_put_hashed(struct strings *strings, const char *text, uint32_t length,
+                            uint32_t hash) {
     if (strings->entries.count == 0)
         memset(array_push(&strings->entries), 0, sizeof(struct string));
     if (strings->entries.count * 2 >= strings->slot_count)
         resize_slots(strings, strings->slot_count == 0 ? 64 : strings->slot_count * 2);
 
-    uint32_t hash = hash_text(text, length);
     uint32_t slot = hash & (strings->slot_count - 1);
     for (; strings->slots[slot] != 0; slot = (slot + 1) & (strings->slot_count - 1)) {
         const struct string *known = &strings->entries.items[strings->slots[slot]];

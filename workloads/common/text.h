@@ -29,7 +29,7 @@ char *must_copy(const char *text, size_t length);
      &(array)->items[(array)->count++])
 void *array_grow(void *items, uint32_t *capacity, size_t item_bytes);
 
-/* A text that grows; not ended by a zero byte. */
+/* A text that grows; text_print leaves a zero byte behind it, which does not count, the others none. */
 struct text {
     char *items;
     uint32_t count, capacity;
@@ -52,6 +52,10 @@ struct string {
 };
 
 uint32_t strings_put(struct strings *strings, const char *text, uint32_t length);
+/* The same for who has the hash already. */
+uint32_t strings_put_hashed(struct strings *strings, const char *text, uint32_t length,
+                            uint32_t hash);
+uint32_t strings_hash(const char *text, uint32_t length);
 const char *strings_text(const struct strings *strings, uint32_t id); /* ends with a zero byte */
 void strings_clear(struct strings *strings); /* empties and keeps the memory */
 void strings_end(struct strings *strings);

@@ -12,11 +12,17 @@
 
 static const char bar[] = "##############################";
 
+static sigset_t interruptions(void) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
 void watch_begin(struct watch *watch) {
-    sigset_t blocked;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGINT);
-    sigaddset(&blocked, SIGTERM);
+    sigset_t blocked = interruptions();
+    sigaddset(&blocked, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
     watch->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
     watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -33,15 +39,15 @@ void watch_close(struct watch *watch) {
 
 static void pass_on(struct watch *watch) {
     struct signalfd_siginfo info;
-    sigset_t again;
     if (read(watch->signals, &info, sizeof info) != (ssize_t)sizeof info)
         return;
-    watch->interrupt(watch->context);
-    sigemptyset(&again);
-    sigaddset(&again, SIGINT);
-    sigaddset(&again, SIGTERM);
-    pthread_sigmask(SIG_UNBLOCK, &again, NULL);
-    fprintf(stderr, "\n%s: stopping; once more ends at once\n", watch->name);
+    if (info.ssi_signo != SIGUSR1) {
+        sigset_t again = interruptions();
+        watch->interrupt(watch->context);
+        pthread_sigmask(SIG_UNBLOCK, &again, NULL);
+        fprintf(stderr, "\n%s: stopping; once more ends at once\n", watch->name);
+    }
+    watch->tell(watch->context);
 }
 
 /* A bar on a terminal, else a line for each tenth. */
@@ -69,10 +75,8 @@ void watch_run(struct watch *watch) {
     for (bool running = true; running;) {
         poll(polled, 2, 100);
         running = (polled[0].revents & POLLIN) == 0;
-        if ((polled[1].revents & POLLIN) != 0) {
+        if ((polled[1].revents & POLLIN) != 0)
             pass_on(watch);
-            polled[1].fd = -1;
-        }
         if (!watch->silent)
             show(watch, (double)(lido_now_ns() - begin_ns) / 1e9, on_terminal, &tenths);
     }

@@ -2,7 +2,8 @@
  * watch.h -- what the main thread does while others work: it shows progress and listens to Ctrl-C.
  *
  * SIGINT and SIGTERM are blocked in all threads and read from a descriptor, so that an interruption
- * is an ordinary event. The first one is told to the workers; a second one ends the program at once. */
+ * is an ordinary event. The first one is told to the workers; a second one ends the program at once.
+ * SIGUSR1 asks what the program is at, and changes nothing. */
 #ifndef COMMON_WATCH_H
 #define COMMON_WATCH_H
 
@@ -15,6 +16,7 @@ struct watch {
     /* How much of `total` is done. */
     uint32_t (*read_done)(void *context);
     void (*interrupt)(void *context);
+    void (*tell)(void *context); /* at SIGUSR1, and behind an interruption */
     void *context;
     uint32_t total;
     int signals, wake;

@@ -27,7 +27,7 @@ bool detector_prepare(void) {
 
 int detector_create(void *context, void **object) {
     struct run *run = context;
-    bool no_rules = run->rules.rules.count == 0;
+    bool no_rules = run->rules.files.parts.count == 0;
     struct detector *d = must_realloc(NULL, sizeof *d);
     *d = (struct detector){.corpus = &run->corpus,
                            .rules = &run->rules,
@@ -57,9 +57,10 @@ void detector_destroy(void *context, void *object) {
         ts_tree_cursor_delete(&d->look);
     }
     strings_end(&d->strings);
-    void *const buffers[] = {
-        d->reason.items,    d->source.items, d->text.items,    d->frames.items,    d->nodes.items,
-        d->arguments.items, d->tokens.items, d->targets.items, d->functions.items, d->facts.items};
+    void *const buffers[] = {d->reason.items, d->source.items,  d->text.items,
+                             d->frames.items, d->nodes.items,   d->arguments.items,
+                             d->tokens.items, d->targets.items, d->functions.items,
+                             d->facts.items,  d->map.items};
     for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
         free(buffers[i]);
     free(d);

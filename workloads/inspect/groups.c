@@ -45,36 +45,46 @@ const char *const locality_names[] = {"function", "module", "package", "project"
 /* ---- Taking facts ---------------------------------------------------------------------------- */
 
 /* The run's number for a string of the detector; looked up once each. */
-static uint32_t translate(struct run *run, const struct detector *d, uint32_t id) {
-    uint32_t *known = &run->map.items[id];
+static uint32_t translate(struct run *run, struct detector *d, uint32_t id) {
+    uint32_t *known = &d->map.items[id];
     if (*known == NO_STRING && id != NO_STRING)
-        *known = strings_put(&run->strings, strings_text(&d->strings, id),
-                             d->strings.entries.items[id].length);
+        *known = shared_strings_put(&run->strings, strings_text(&d->strings, id),
+                                    d->strings.entries.items[id].length);
     return *known;
 }
 
-void groups_take(struct run *run, const struct detector *d, uint32_t file) {
-    struct source_file *result = &run->corpus.files.items[file];
-    pthread_mutex_lock(&run->lock);
-    run->map.count = 0;
+/* Makes strings of the file strings of the run; the detector is this thread's, so without the lock. */
+static void translate_all(struct run *run, struct detector *d, uint32_t file) {
+    d->map.count = 0;
     for (uint32_t i = 0; i <= d->strings.entries.count; i++)
-        *array_push(&run->map) = NO_STRING;
+        *array_push(&d->map) = NO_STRING;
     for (uint32_t i = 0; i < d->facts.count; i++) {
-        struct fact fact = d->facts.items[i];
-        fact.file = file;
-        fact.key = translate(run, d, fact.key);
-        if (fact.sort != SORT_RULE)
-            fact.scope = translate(run, d, fact.scope);
-        fact.alias = translate(run, d, fact.alias);
-        if (fact.function != NONE)
-            fact.function_name = translate(run, d, d->functions.items[fact.function].name);
-        *(fact.sort == SORT_BIND ? array_push(&run->binds) : array_push(&run->facts)) = fact;
+        struct fact *fact = &d->facts.items[i];
+        fact->file = file;
+        fact->key = translate(run, d, fact->key);
+        if (fact->sort != SORT_RULE)
+            fact->scope = translate(run, d, fact->scope);
+        fact->alias = translate(run, d, fact->alias);
+        if (fact->function != NONE)
+            fact->function_name = translate(run, d, d->functions.items[fact->function].name);
     }
+}
+
+void groups_take(struct run *run, struct detector *d, uint32_t file) {
+    struct source_file *result = &run->corpus.files.items[file];
+    bool early = run->options.one_lock;
+    if (early)
+        hold(&run->lock);
+    translate_all(run, d, file);
+    if (!early)
+        hold(&run->lock);
+    for (uint32_t i = 0; i < d->facts.count; i++)
+        *array_push(&run->facts) = d->facts.items[i];
+    let_go(&run->lock);
     if (d->reason.count > 0 && result->reason == NULL)
         result->reason = must_copy(d->reason.items, d->reason.count);
     result->bytes = d->bytes;
     result->done = true;
-    pthread_mutex_unlock(&run->lock);
 }
 
 /* ---- From facts to places --------------------------------------------------------------------- */
@@ -103,7 +113,8 @@ static void prepare_binds(struct run *run) {
     uint32_t count = 0, kept = 0;
     for (uint32_t i = 0; i < run->binds.count; i++) {
         struct fact bind = binds[i];
-        bind.line = corpus_find_module(&run->corpus, strings_text(&run->strings, bind.scope));
+        bind.line =
+            corpus_find_module(&run->corpus, shared_strings_text(&run->strings, bind.scope));
         bind.function_name = bind.key;
         bind.key = bind.alias;
         bind.scope = bind.file;
@@ -138,7 +149,7 @@ static bool resolve(struct run *run, struct fact *fact) {
         return true;
     if (fact->role == ROLE_definition)
         return corpus_find_module(corpus, corpus->files.items[fact->file].module) == fact->file;
-    fact->scope = corpus_find_module(corpus, strings_text(&run->strings, module));
+    fact->scope = corpus_find_module(corpus, shared_strings_text(&run->strings, module));
     return fact->scope != NONE && fact->scope != fact->file;
 }
 
@@ -208,7 +219,7 @@ static enum locality find_locality(const struct corpus *corpus, const struct fac
 
 static uint32_t make_key(struct run *run, const struct fact *place) {
     const struct sort_rule *rule = &sort_rules[place->sort];
-    const char *name = strings_text(&run->strings, place->key), *before = "";
+    const char *name = shared_strings_text(&run->strings, place->key), *before = "";
     struct text key = {NULL, 0, 0};
     char count[24];
     if (place->sort == SORT_BODY) {
@@ -216,12 +227,12 @@ static uint32_t make_key(struct run *run, const struct fact *place) {
         memcpy(&tokens, name, sizeof tokens);
         snprintf(count, sizeof count, "%llu", (unsigned long long)tokens);
         before = count;
-        name = strings_text(&run->strings, place->function_name);
+        name = shared_strings_text(&run->strings, place->function_name);
     } else if (rule->scope == ITS_FILE) {
         before = run->corpus.files.items[place->scope].module;
     }
     text_print(&key, rule->key, before, name);
-    uint32_t id = strings_put(&run->strings, key.items, key.count);
+    uint32_t id = shared_strings_put(&run->strings, key.items, key.count);
     free(key.items);
     return id;
 }
@@ -237,7 +248,7 @@ static void judge_group(struct run *run, uint32_t first, uint32_t count) {
         .first = first,
         .degree = count,
         .key = make_key(run, &places[0]),
-        .kind_name = is_rule ? run->rules.rules.items[places[0].scope].name
+        .kind_name = is_rule ? run->rules.files.parts.items[places[0].scope].name
                              : kind_detectors[rule->kind].name,
         .kind = rule->kind,
         .strength = is_rule ? RULE_STRENGTH : kind_detectors[rule->kind].strength,
@@ -259,17 +270,22 @@ static int by_text(const void *a, const void *b, void *context) {
     if (order == 0)
         order = strcmp(x->kind_name, y->kind_name);
     if (order == 0)
-        order = strcmp(strings_text(&run->strings, x->key), strings_text(&run->strings, y->key));
+        order = strcmp(shared_strings_text(&run->strings, x->key),
+                       shared_strings_text(&run->strings, y->key));
     return order != 0 ? order : compare_words(p, q, GROUP_WORDS, ORDER_WORDS);
 }
 
 void groups_finish(struct run *run) {
     struct fact *facts = run->facts.items;
     uint32_t count = 0;
+    for (uint32_t i = 0; i < run->facts.count; i++) {
+        if (facts[i].sort == SORT_BIND)
+            *array_push(&run->binds) = facts[i];
+    }
     prepare_binds(run);
     for (uint32_t i = 0; i < run->facts.count; i++) {
         facts[count] = facts[i];
-        count += resolve(run, &facts[count]);
+        count += facts[i].sort != SORT_BIND && resolve(run, &facts[count]);
     }
     if (count > 0)
         qsort(facts, count, sizeof *facts, by_order);

@@ -29,22 +29,27 @@ int measure_check(const struct options *options) {
     return fits ? EXIT_DONE : NO_SUCH_FIGURE;
 }
 
-static bool build_detector(void *context, uint32_t item) {
+static bool build_detectors(void *context, void *item) {
     struct run *run = context;
-    return lido_object_pool_prepare(run->detectors, item + 1) == LIDO_OK;
+    (void)item; /* all threads share the work */
+    return lido_object_pool_prepare(run->detectors, run->options.detectors) == LIDO_OK;
 }
 
 bool measure_getting_ready(struct run *run) {
+    uint32_t threads = run->options.serial ? 1 : count_processors();
+    char items[UINT8_MAX] = {0};
     struct crew crew = {.name = "inspect",
                         .silent = true,
-                        .threads = run->options.serial ? 1 : count_processors(),
-                        .count = run->options.detectors,
-                        .work = build_detector,
+                        .threads = threads,
+                        .items = items,
+                        .item_bytes = 1,
+                        .count = threads < UINT8_MAX ? threads : UINT8_MAX,
+                        .work = build_detectors,
                         .end_thread = pooled_malloc_thread_end,
                         .context = run};
     lido_object_pool_trim(run->detectors, 0);
     uint64_t begin_ns = lido_now_ns();
-    bool good = crew_run(&crew) == 0 && crew.done == crew.count;
+    bool good = crew_run(&crew) == NULL && crew.done == crew.count;
     run->detect_ns = lido_now_ns() - begin_ns;
     return good;
 }

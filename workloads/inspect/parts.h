@@ -10,16 +10,19 @@
 #ifndef INSPECT_PARTS_H
 #define INSPECT_PARTS_H
 
+#include "common/bundle.h"
 #include "common/crew.h"
 #include "common/files.h"
+#include "common/hold.h"
+#include "common/lock_report.h"
 #include "common/pool_report.h"
 #include "common/pooled_malloc.h"
 #include "common/processors.h"
 #include "common/query.h"
+#include "common/shared_strings.h"
 #include "common/text.h"
 #include "inspect.h"
 
-#include <pthread.h>
 #include <stdio.h>
 #include <tree_sitter/api.h>
 
@@ -27,12 +30,13 @@
 
 struct source_file {
     const char *path;
-    char *module;           /* "json.decoder"; "" for a folder that could not be read */
-    char *reason;           /* why it was not analysed, or NULL */
-    uint64_t bytes;         /* as found, later as read; 0 if it could not be read */
-    uint64_t weight;        /* the strengths of its places in findings, added up */
-    uint32_t places;        /* in findings */
-    uint32_t package_bytes; /* length of the package in module */
+    char *module;                     /* "json.decoder"; "" for a folder that could not be read */
+    char *reason;                     /* why it was not analysed, or NULL */
+    uint64_t bytes;                   /* as found, later as read; 0 if it could not be read */
+    uint64_t weight;                  /* the strengths of its places in findings, added up */
+    uint64_t detect_ns, hand_over_ns; /* in the detector; getting it, results, giving it back */
+    uint32_t places;                  /* in findings */
+    uint32_t package_bytes;           /* length of the package in module */
     bool in_package, done;
 };
 
@@ -160,6 +164,7 @@ struct detector {
 
     /* Its results. */
     struct strings strings;
+    ARRAY(uint32_t) map; /* from strings to those of the run; NO_STRING: not looked up */
     ARRAY(struct function) functions;
     ARRAY(struct fact) facts;
     uint64_t bytes;
@@ -234,18 +239,12 @@ uint32_t real_number_key(struct detector *d, const struct literal *literal);
 
 /* ---- rules.c: tree-sitter queries in *.scm files, docs/inspect.md ------------------------------- */
 
-struct rule {
-    char *name, *path; /* name: "rule.environment", the kind of its findings */
-    uint32_t start;    /* in the joint text */
-};
-
 struct ruleset {
-    ARRAY(struct rule) rules;
-    struct text text;     /* all files, one after another: one query walks a tree once */
-    struct query *shared; /* one for all detectors instead of one each; for comparison */
-    pthread_mutex_t lock;
-    char error[512];           /* why the last compilation failed; under the lock */
-    uint64_t match_limit_hits; /* files in which the query gave up; under the lock */
+    struct bundle files;       /* one query of all walks a tree once; names: "rule.environment" */
+    struct query *shared;      /* one for all detectors instead of one each; for comparison */
+    lido_mutex lock;           /* over the next two, while there are threads */
+    struct text error;         /* why the last compilation failed; empty: it did not */
+    uint64_t match_limit_hits; /* files in which the query gave up */
 };
 
 /* Reads a file or all *.scm of a folder; false: rules->error says why. */
@@ -269,9 +268,9 @@ struct finding {
 };
 
 struct options {
-    const char *dir, *db, *json, *kind_list, *rules, *measure;
-    uint32_t threads, detectors, sample, kinds;
-    bool no_pool, no_progress, share_rules, plain_malloc, serial;
+    const char *dir, *db, *json, *rules, *measure;
+    uint32_t threads, detectors, wait_s, sample, kinds;
+    bool no_pool, no_progress, locks, share_rules, plain_malloc, serial, one_lock;
 };
 
 struct run {
@@ -281,14 +280,15 @@ struct run {
     lido_object_pool *detectors; /* NULL with no_pool */
     struct crew crew;
 
-    pthread_mutex_t lock; /* over all down to the empty line */
-    struct strings strings;
-    ARRAY(uint32_t) map;      /* from strings of a file */
-    ARRAY(struct fact) facts; /* later: places, by group */
-    ARRAY(struct fact) binds; /* those of SORT_BIND */
-    uint64_t bytes, detect_ns, hand_over_ns, made_without_pool;
-    char failure[512]; /* why no more files can be done; "": all is well */
+    struct lock_report locks; /* with options.locks */
 
+    struct shared_strings strings;
+    lido_mutex lock;          /* over the next two, while there are threads */
+    ARRAY(struct fact) facts; /* later: places, by group */
+    char failure[1024];       /* why no more files can be done; "": all is well */
+
+    ARRAY(struct fact) binds; /* those of SORT_BIND */
+    uint64_t bytes, detect_ns, hand_over_ns;
     ARRAY(struct finding) findings; /* by kind, key, first place */
     uint64_t begin_ns;
     double wall_s;
@@ -298,7 +298,7 @@ struct run {
 };
 
 /* Copies a file's results out of the detector; from any thread. */
-void groups_take(struct run *run, const struct detector *d, uint32_t file);
+void groups_take(struct run *run, struct detector *d, uint32_t file);
 /* Makes the findings; all workers have ended. */
 void groups_finish(struct run *run);
 extern const char *const role_names[], *const locality_names[];

@@ -2,8 +2,8 @@
  * report.c -- what people and scripts read at the end. */
 #include "parts.h"
 
-#include <errno.h>
-#include <jansson.h>
+#include "common/json_file.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,8 +24,8 @@ static void count_findings(const struct run *run, tallies *out) {
             *array_push(out) = (struct tally){.name = kind_detectors[kind].name,
                                               .heuristic = kind_detectors[kind].heuristic};
     }
-    for (uint32_t i = 0; i < run->rules.rules.count; i++)
-        *array_push(out) = (struct tally){.name = run->rules.rules.items[i].name};
+    for (uint32_t i = 0; i < run->rules.files.parts.count; i++)
+        *array_push(out) = (struct tally){.name = run->rules.files.parts.items[i].name};
     for (uint32_t i = 0; i < run->findings.count; i++) {
         const struct finding *finding = &run->findings.items[i];
         while (strcmp(out->items[at].name, finding->kind_name) != 0)
@@ -115,6 +115,8 @@ void report_summary(const struct run *run, FILE *out) {
     print_findings(run, out);
     print_worst(run, out);
     print_pools(run, out);
+    if (run->options.locks)
+        lock_report_print(&run->locks, out);
     if (run->rules.match_limit_hits > 0)
         fprintf(out,
                 "\nThe rules had more open matches in %llu files than tree-sitter follows:\n"
@@ -157,15 +159,7 @@ bool report_json(const struct run *run, const char *path) {
         (json_int_t)run->pool.stats.created, "peak_in_use", (json_int_t)run->pool.stats.live_peak,
         "waits", (json_int_t)run->pool.stats.waits, "allocations", "served",
         (json_int_t)run->allocations.served, "system", (json_int_t)run->allocations.system);
-    FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-    bool good = report != NULL && out != NULL &&
-                json_dumpf(report, out,
-                           JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(9)) == 0 &&
-                fputc('\n', out) != EOF && fflush(out) == 0;
-    int error = errno;
-    if (out != NULL && out != stdout && fclose(out) != 0)
-        good = false;
-    json_decref(report);
-    errno = error;
-    return good;
+    if (run->options.locks)
+        json_object_set_new(report, "locks", lock_report_make_json(&run->locks));
+    return json_write_file(report, path, JSON_REAL_PRECISION(9));
 }

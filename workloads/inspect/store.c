@@ -41,7 +41,7 @@ static bool insert_places(sqlite3_stmt *places, const struct run *run, uint32_t 
     bool good = places != NULL;
     for (uint32_t i = 0; i < finding->degree && good; i++) {
         const struct fact *place = &run->facts.items[finding->first + i];
-        const char *function = strings_text(&run->strings, place->function_name);
+        const char *function = shared_strings_text(&run->strings, place->function_name);
         good = database_insert(places, "iiitt", (int64_t)number + 1, (int64_t)place->file + 1,
                                (int64_t)place->line, role_names[place->role],
                                place->function != NONE ? function : NULL);
@@ -54,7 +54,7 @@ static bool insert_findings(sqlite3_stmt *findings, sqlite3_stmt *places, const 
     for (uint32_t i = 0; i < run->findings.count && good; i++) {
         const struct finding *f = &run->findings.items[i];
         good = database_insert(findings, "ittiiti", (int64_t)i + 1, f->kind_name,
-                               strings_text(&run->strings, f->key), (int64_t)f->strength,
+                               shared_strings_text(&run->strings, f->key), (int64_t)f->strength,
                                (int64_t)f->degree, locality_names[f->locality],
                                (int64_t)f->heuristic) &&
                insert_places(places, run, i);

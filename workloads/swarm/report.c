@@ -3,6 +3,7 @@
  * sides met the same machine, and shown with their spread. */
 #include "swarm/report.h"
 
+#include "common/json_file.h"
 #include "common/wrap.h"
 #include "swarm/measure.h"
 
@@ -240,8 +241,5 @@ static json_t *session_json(const struct swarm_session *session) {
 }
 
 bool swarm_write_json(const struct swarm_session *session, const char *path) {
-    json_t *root = session_json(session);
-    bool done = root != NULL && json_dump_file(root, path, JSON_INDENT(2)) == 0;
-    json_decref(root);
-    return done;
+    return json_write_file(session_json(session), path, 0);
 }
