@@ -21,14 +21,14 @@
  *   - Unlock needs no memory and never fails for lack of it.
  *
  * Stated, because people ask:
- *   Order      who comes just then may take the lock before those that sleep.
+ *   Order      who comes just then may take a mutex before those that sleep, until one of them was
+ *              woken in vain for more than a millisecond: then those that sleep go first.
  *   Death      a lock whose holder ended is not given to anybody: its data may be half changed.
  *              Who would wait for it, or does, gets DEADLOCK; the message says who ended.
- *   fork       in the child, the thread that forked holds what it held. A lock that another thread
- *              held at that moment is like one whose holder ended; caught in the middle of lock or
- *              unlock, it has no holder to name, and waits for it end by their deadline only.
- *   Priority   is not inherited. A holder without CPU keeps the others asleep, never spinning for
- *              longer than about a microsecond.
+ *   fork       in the child, the thread that forked holds what it held. A mutex that another thread
+ *              held at that moment, or was just locking or unlocking, is like one whose holder ended.
+ *   Priority   is not inherited. A holder without CPU keeps the others asleep; they look for some
+ *              four microseconds before they sleep, less where that was mostly in vain.
  *   Signals    interrupt no wait and change no deadline.
  *
  * A call that takes a lock remembers the line it stands on. `mutex`, `rwlock` and `cond` live in

@@ -35,7 +35,7 @@ void lido__word_wait(_Atomic(uint32_t) *word);
 void lido__word_wake(_Atomic(uint32_t) *word);
 
 static inline void lido__lock(lido__mutex *mutex) {
-    if (__builtin_expect(!lido__word_take(&mutex->word), 0))
+    if (__builtin_expect(!lido__word_take(&mutex->word, LIDO__HELD), 0))
         lido__word_wait(&mutex->word);
 }
 

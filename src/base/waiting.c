@@ -9,7 +9,8 @@
 
 _Thread_local struct lido__holds lido__holds __attribute__((tls_model("initial-exec")));
 
-_Atomic(lido__death_call) lido__on_death_of_holder;
+_Atomic(lido__holder_call) lido__on_death_of_holder;
+_Atomic(lido__holder_call) lido__on_fork_of_holder;
 
 /* ---- Identities -------------------------------------------------------------------------- */
 
@@ -49,7 +50,7 @@ static void at_thread_exit(struct lido__thread *thread) {
     if (thread != lido__thread_self || me->self == 0 || (me->top == 0 && me->beyond == 0))
         return;
     remember_dead(me->self);
-    lido__death_call call = lido__load(&lido__on_death_of_holder, relaxed);
+    lido__holder_call call = lido__load(&lido__on_death_of_holder, relaxed);
     for (uint32_t i = me->top; i > 0 && call; i--)
         call(me->held[i].lock, me->held[i].site);
 }
@@ -71,6 +72,9 @@ static void fork_child(void) {
     lido__store(&vanished_below, lido__load(&next_serial, relaxed) + 1, relaxed);
     lido__store(&survivor, lido__holds.self, relaxed);
     waits = NULL;
+    lido__holder_call call = lido__load(&lido__on_fork_of_holder, relaxed);
+    for (uint32_t i = lido__holds.top; i > 0 && call; i--)
+        call(lido__holds.held[i].lock, lido__holds.held[i].site);
     lido__unlock(&lock);
 }
 

@@ -101,8 +101,10 @@ static inline uint64_t lido__identity_thread_id(uint64_t identity) {
 }
 
 /* Called for each lock that an ending thread holds, in that thread; with its tags. */
-typedef void (*lido__death_call)(uintptr_t lock, const char *site);
-extern _Atomic(lido__death_call) lido__on_death_of_holder;
+typedef void (*lido__holder_call)(uintptr_t lock, const char *site);
+extern _Atomic(lido__holder_call) lido__on_death_of_holder;
+/* In the child of a fork, while there is one thread, for each lock that it holds. */
+extern _Atomic(lido__holder_call) lido__on_fork_of_holder;
 
 /* ---- Who waits ----------------------------------------------------------------------------- */
 

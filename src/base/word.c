@@ -8,14 +8,6 @@
 
 #include <lido/base.h>
 
-/* Looks before sleeping, for a holder that runs on another core and is nearly done. More of them let
- * threads pass the lock's line to and fro, which costs throughput; fewer make more threads sleep,
- * which makes the slowest waits longer. Measured on two cores (`bench lock`): 40 looks cost up to
- * half of the throughput and cut p99.9 to a hundredth, 1 is the other way round. */
-#ifndef LIDO_WORD_SPINS
-#define LIDO_WORD_SPINS 8
-#endif
-
 /* Drops without a sleeper before a street is quiet again: what they cost more than quiet ones is
  * about what the next barrier costs. */
 #ifndef LIDO_WORD_CALM_DROPS
@@ -23,18 +15,21 @@
 #endif
 
 struct lido__street lido__streets[LIDO__STREETS];
+_Atomic(uint32_t) lido__word_held = LIDO__HELD;
 
-bool lido__word_spin(_Atomic(uint32_t) *word) {
-    for (int i = 0; i < LIDO_WORD_SPINS; i++) {
-        uint32_t seen = lido__load(word, relaxed);
-        if (seen == LIDO__FREE && lido__word_take(word))
+/* Not at once: the look before this was a moment ago. */
+bool lido__word_spin(_Atomic(uint32_t) *word, uint32_t held, unsigned looks) {
+    for (unsigned i = 0; i < looks; i++) {
+        lido__rest();
+        if (lido__load(word, relaxed) == LIDO__FREE && lido__word_take(word, held))
             return true;
-        /* Others sleep already: the queue is long, and what is dropped is theirs. */
-        if (seen == LIDO__SLEPT_ON)
-            return false;
-        lido__pause();
     }
     return false;
+}
+
+void lido__word_await(const _Atomic(uint32_t) *word) {
+    for (int i = 0; i < LIDO_WORD_LOOKS && (lido__load(word, relaxed) & LIDO__HELD) != 0; i++)
+        lido__rest();
 }
 
 bool lido__word_arrive(_Atomic(uint32_t) *word) {
@@ -75,14 +70,27 @@ __attribute__((noinline)) bool lido__word_drop_loudly(_Atomic(uint32_t) *word) {
     if (lido__load(&street->state, relaxed) == 0)
         calm_down(street);
     if (LIDO__IS_ALONE()) {
-        bool is_slept_on = lido__load(word, relaxed) == LIDO__SLEPT_ON;
+        bool is_slept_on = (lido__load(word, relaxed) & LIDO__SLEPT_ON) != 0;
         lido__store(word, LIDO__FREE, release);
         return is_slept_on;
     }
-    return lido__exchange(word, LIDO__FREE, release) == LIDO__SLEPT_ON;
+    uint32_t seen = lido__load(word, relaxed);
+    if ((seen & LIDO__KEPT) == 0)
+        return (lido__exchange(word, LIDO__FREE, release) & LIDO__SLEPT_ON) != 0;
+    while (!lido__cas(word, &seen, seen & LIDO__KEPT, release, relaxed)) {}
+    return (seen & LIDO__SLEPT_ON) != 0;
+}
+
+/* Relaxed: it carries nothing from one holder to the next, and adds itself to what a drop released. */
+bool lido__word_give_up(_Atomic(uint32_t) *word) {
+    uint32_t seen = lido__load(word, relaxed);
+    while ((seen & LIDO__KEPT) != 0 &&
+           !lido__cas(word, &seen, seen & ~(uint32_t)LIDO__KEPT, relaxed, relaxed)) {}
+    return seen == LIDO__KEPT;
 }
 
 void lido__word_in_child(void) {
+    (void)lido__add(&lido__word_held, LIDO__GENERATION, relaxed);
     for (int i = 0; i < LIDO__STREETS; i++)
         lido__store(&lido__streets[i].state, 0, relaxed);
 }
@@ -90,12 +98,16 @@ void lido__word_in_child(void) {
 #ifndef LIDO_ATOMIC_EXPLORE
 
 void lido__word_wait(_Atomic(uint32_t) *word) {
-    if (lido__word_spin(word))
+    uint32_t expected = 0;
+    enum lido__word_manner manner = LIDO__COMES_ANEW;
+    if (lido__word_spin(word, LIDO__HELD, LIDO_WORD_LOOKS))
         return;
     bool is_seen = lido__word_arrive(word);
-    while (!lido__word_take_or_mark(word)) {
+    while (!lido__word_take_or_mark(word, LIDO__HELD, manner, &expected)) {
         uint64_t until = is_seen ? LIDO_FOREVER : lido__sys_real.now_ns() + LIDO__LOOK_UP_NS;
-        (void)lido__sys_real.park(word, LIDO__SLEPT_ON, until);
+        (void)lido__sys_real.park(word, expected, until);
+        manner = LIDO__HAS_SLEPT;
+        lido__word_await(word);
     }
     lido__word_depart(word);
 }

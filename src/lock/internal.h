@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * What mutex and rwlock share: a head, and how waits become figures.
  *
- * The head of a lock is 96 bytes. Its counts are written under the lock itself, so a plain load and
+ * The head of a lock is 104 bytes. Its counts are written under the lock itself, so a plain load and
  * store does; readers of figures load them without it. Waits are told three times over: in the
  * lock's own history, in the row of its class, and in the row of (class, waiting line, holding
  * line). Tables are static and bounded; what finds no room goes to the row "other", so totals add up.
@@ -50,6 +50,8 @@ struct lido__lock_head {
     _Atomic(uint64_t) charged; /* how much of the waiting time has been charged; under `tables` */
     _Atomic(uint64_t) given_up;
     _Atomic(struct lido__history *) history;
+    uint32_t is_created;             /* LIDO__IS_CREATED: by lido_mutex_create */
+    _Atomic(uint32_t) looks_in_vain; /* what it has learned: looks to save before sleeping */
 };
 
 enum { LIDO__SAMPLE_EVERY = 256, LIDO__TIME_EVERY = 1024 };
@@ -90,17 +92,23 @@ struct lido__lock_way {
     bool has_street; /* its word is dropped by P4's rules */
     /* Takes it, or sees to it that who unlocks wakes this thread; *word is what to sleep on while it
      * holds *expected. */
-    bool (*take_or_mark)(struct lido__lock_head *lock, bool has_slept, _Atomic(uint32_t) **word,
-                         uint32_t *expected);
+    bool (*take_or_mark)(struct lido__lock_head *lock, enum lido__word_manner manner,
+                         _Atomic(uint32_t) **word, uint32_t *expected);
     bool (*is_stuck)(const struct lido__wait *wait);
     bool (*is_gone)(struct lido__lock_head *lock); /* who has it will never unlock it */
-    /* The thread goes away without it. is_gone: and so must everybody else, of whom some may have
+    /* The thread goes away without it, after taking in that manner. is_gone: and so must everybody else, of whom some may have
      * looked before the holder ended, and be about to sleep on the mark that this one left. */
-    void (*give_up)(struct lido__lock_head *lock, bool is_gone);
+    void (*give_up)(struct lido__lock_head *lock, enum lido__word_manner manner, bool is_gone);
 };
+
+/* A thread that was woken in vain for so long has the word kept for sleepers (P4). */
+enum { LIDO__STARVES_AFTER_NS = 1000000 };
 
 lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lock_way *way,
                              struct lido__lock_patience patience, const char *site);
+
+/* Whether a lock that is held since before the fork that made this process has lost its holder. */
+bool lido__lock_is_orphaned(bool is_older);
 
 /* Writes the word of a mutex anew and wakes all, in the ending holder and in each who hears of it. */
 void lido__mutex_mourn(struct lido__lock_head *lock);

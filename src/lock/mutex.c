@@ -33,12 +33,11 @@ static inline struct lido__lock_head *head_of(const lido_mutex *mutex) {
 
 /* ---- Locking ----------------------------------------------------------------------------- */
 
-static bool take_or_mark(struct lido__lock_head *lock, bool has_slept, _Atomic(uint32_t) **word,
-                         uint32_t *expected) {
-    (void)has_slept;
+static bool take_or_mark(struct lido__lock_head *lock, enum lido__word_manner manner,
+                         _Atomic(uint32_t) **word, uint32_t *expected) {
     *word = &lock->word;
-    *expected = LIDO__SLEPT_ON;
-    return lido__word_take_or_mark(&lock->word);
+    return lido__word_take_or_mark(&lock->word, lido__load(&lido__word_held, relaxed), manner,
+                                   expected);
 }
 
 /* An owner that is the waiting thread itself has just got the lock, and is about to leave. */
@@ -49,7 +48,8 @@ static bool is_stuck(const struct lido__wait *wait) {
 }
 
 static bool is_gone(struct lido__lock_head *lock) {
-    return lido__identity_is_gone(lido__load(&lock->owner, relaxed));
+    return lido__identity_is_gone(lido__load(&lock->owner, relaxed)) ||
+           lido__lock_is_orphaned(lido__word_is_older(lido__load(&lock->word, relaxed)));
 }
 
 /* Whoever is about to sleep on the old value looks again, and finds its holder gone. Release: pairs
@@ -59,9 +59,11 @@ void lido__mutex_mourn(struct lido__lock_head *lock) {
     lido__sys.unpark(&lock->word, INT32_MAX);
 }
 
-static void give_up(struct lido__lock_head *lock, bool is_gone_now) {
+static void give_up(struct lido__lock_head *lock, enum lido__word_manner manner, bool is_gone_now) {
     if (is_gone_now)
         lido__mutex_mourn(lock);
+    else if (manner == LIDO__IS_STARVED && lido__word_give_up(&lock->word))
+        lido__sys.unpark(&lock->word, 1);
 }
 
 static const struct lido__lock_way way = {.kind = kind_name,
@@ -71,12 +73,25 @@ static const struct lido__lock_way way = {.kind = kind_name,
                                           .is_gone = is_gone,
                                           .give_up = give_up};
 
+/* Where looking was mostly in vain, because the lock is held for long, it is done less; one look
+ * always, from which better times are learned. Threads that learn at once may count one. */
+static bool spin(struct lido__lock_head *lock) {
+    uint32_t in_vain = lido__load(&lock->looks_in_vain, relaxed);
+    bool taken = lido__word_spin(&lock->word, lido__load(&lido__word_held, relaxed),
+                                 LIDO_WORD_LOOKS - in_vain);
+    if (taken && in_vain > 0)
+        lido__store(&lock->looks_in_vain, in_vain - 1, relaxed);
+    else if (!taken && in_vain + 1 < LIDO_WORD_LOOKS)
+        lido__store(&lock->looks_in_vain, in_vain + 1, relaxed);
+    return taken;
+}
+
 __attribute__((noinline)) static lido_status
 lock_slowly(struct lido__lock_head *lock, struct lido__lock_patience patience, const char *site) {
     uint64_t self = lido__holds.self;
     if (self != 0 && lido__load(&lock->owner, relaxed) == self)
         return lido__lock_fail_recursive(lock, kind_name, site);
-    if (!lido__word_spin(&lock->word)) {
+    if (!spin(lock)) {
         lido_status status = lido__lock_sleep(lock, &way, patience, site);
         if (status != LIDO_OK)
             return status;
@@ -85,10 +100,14 @@ lock_slowly(struct lido__lock_head *lock, struct lido__lock_patience patience, c
     return lido__lock_took(lock, site);
 }
 
+static inline bool take_word(struct lido__lock_head *lock) {
+    return lido__word_take(&lock->word, lido__load(&lido__word_held, relaxed));
+}
+
 static inline lido_status lock_within(lido_mutex *mutex, struct lido__lock_patience patience,
                                       const char *site) {
     struct lido__lock_head *lock = head_of(mutex);
-    if (__builtin_expect(!lido__word_take(&lock->word), 0))
+    if (__builtin_expect(!take_word(lock), 0))
         return lock_slowly(lock, patience, site);
     return lido__lock_took(lock, site);
 }
@@ -109,7 +128,7 @@ LIDO__LTO_INLINE lido_status lido_mutex_lock_until_at(lido_mutex *mutex, uint64_
 
 LIDO__LTO_INLINE lido_status lido_mutex_try_lock_at(lido_mutex *mutex, const char *site) {
     struct lido__lock_head *lock = head_of(mutex);
-    if (__builtin_expect(!lido__word_take(&lock->word), 0))
+    if (__builtin_expect(!take_word(lock), 0))
         return lido__lock_fail_busy(lock, kind_name, true);
     return lido__lock_took(lock, site);
 }
@@ -118,7 +137,7 @@ LIDO__LTO_INLINE lido_status lido_mutex_try_lock_at(lido_mutex *mutex, const cha
 
 /* With sleepers, or in a street that is not quiet. Returns LIDO_OK, for tail calls. */
 __attribute__((noinline)) static lido_status drop_slowly(struct lido__lock_head *lock) {
-    if (lido__load(&lock->word, relaxed) == LIDO__SLEPT_ON)
+    if (lido__load(&lock->word, relaxed) & LIDO__SLEPT_ON)
         lido__figures_charge(lock, lido__load(&lock->site, relaxed));
     if (lido__word_drop_loudly(&lock->word))
         lido__sys.unpark(&lock->word, 1);
@@ -204,7 +223,7 @@ lido_status lido_mutex_create_at(const lido_mutex_options *given, lido_mutex **m
         return status;
     }
     made->mutex.lido_name = lido__class_name(made->resource.info.name);
-    made->mutex.lido_state[11] = LIDO__IS_CREATED;
+    head_of(&made->mutex)->is_created = LIDO__IS_CREATED;
     *mutex = &made->mutex;
     return LIDO_OK;
 }
@@ -213,8 +232,8 @@ lido_status lido_mutex_destroy(lido_mutex *mutex) {
     if (!mutex)
         return LIDO_OK;
     struct lido__lock_head *lock = head_of(mutex);
-    bool is_created = mutex->lido_state[11] == LIDO__IS_CREATED;
-    if (lido__load(&lock->word, relaxed) != LIDO__FREE && !is_gone(lock))
+    bool is_created = lock->is_created == LIDO__IS_CREATED;
+    if ((lido__load(&lock->word, relaxed) & LIDO__HELD) != 0 && !is_gone(lock))
         return lido__lock_fail_busy(lock, kind_name, false);
     if (is_created)
         lido__resource_remove(&created_of(mutex)->resource);

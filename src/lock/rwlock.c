@@ -42,16 +42,16 @@ static void wake(struct lido__lock_head *head, enum lido__rw_wake whom) {
         lido__sys.unpark(rw.state, INT32_MAX);
 }
 
-static bool read_or_mark(struct lido__lock_head *head, bool has_slept, _Atomic(uint32_t) **word,
-                         uint32_t *expected) {
+static bool read_or_mark(struct lido__lock_head *head, enum lido__word_manner manner,
+                         _Atomic(uint32_t) **word, uint32_t *expected) {
     *word = &head->word;
-    return lido__rw_read_or_mark(word_of(head), has_slept, expected);
+    return lido__rw_read_or_mark(word_of(head), manner != LIDO__COMES_ANEW, expected);
 }
 
-static bool write_or_mark(struct lido__lock_head *head, bool has_slept, _Atomic(uint32_t) **word,
-                          uint32_t *expected) {
+static bool write_or_mark(struct lido__lock_head *head, enum lido__word_manner manner,
+                          _Atomic(uint32_t) **word, uint32_t *expected) {
     *word = word_of(head).turn;
-    return lido__rw_write_or_mark(word_of(head), has_slept, expected);
+    return lido__rw_write_or_mark(word_of(head), manner != LIDO__COMES_ANEW, expected);
 }
 
 static void wake_all(struct lido__lock_head *head) {
@@ -62,13 +62,16 @@ static void wake_all(struct lido__lock_head *head) {
     lido__sys.unpark(rw.state, INT32_MAX);
 }
 
-static void reader_gives_up(struct lido__lock_head *head, bool gone) {
+static void reader_gives_up(struct lido__lock_head *head, enum lido__word_manner manner,
+                            bool gone) {
+    (void)manner;
     if (gone)
         wake_all(head);
 }
 
-static void writer_gives_up(struct lido__lock_head *head, bool gone) {
-    (void)gone;
+static void writer_gives_up(struct lido__lock_head *head, enum lido__word_manner manner,
+                            bool gone) {
+    (void)manner, (void)gone;
     wake_all(head);
 }
 

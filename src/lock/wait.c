@@ -47,7 +47,14 @@ lido_status lido__lock_fail_not_held(struct lido__lock_head *lock, const char *k
                       .number = {holder_id(lock)});
 }
 
-static lido_status fail_gone(struct lido__lock_head *lock, const char *kind) {
+static lido_status fail_gone(struct lido__lock_head *lock, const struct lido__lock_way *way) {
+    const char *kind = way->kind;
+    if (way->has_street && lido__load(&lock->owner, relaxed) == 0)
+        return LIDO__FAIL(
+            LIDO_ERR_DEADLOCK,
+            "%s \"%s\": a thread that this process has not was taking or unlocking it "
+            "when it was forked",
+            .word = {kind, lido__lock_name(lock)});
     return LIDO__FAIL(LIDO_ERR_DEADLOCK,
                       "%s \"%s\": thread %u has ended while it held it, locked at %s",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
@@ -93,9 +100,28 @@ static void mourn(uintptr_t held, const char *site) {
 
 /* ---- The rare ends of taking ------------------------------------------------------------- */
 
+/* ---- fork -------------------------------------------------------------------------------- */
+
+/* A child whose thread holds more locks than it can name cannot tell which are orphaned. */
+static _Atomic(bool) is_orphan_unknown;
+
+bool lido__lock_is_orphaned(bool is_older) {
+    return is_older && !lido__load(&is_orphan_unknown, relaxed);
+}
+
+/* In the child of a fork, alone: this thread's locks are of this generation. */
+static void stamp_held(uintptr_t held, const char *site) {
+    struct lido__lock_head *lock = (struct lido__lock_head *)(held & ~(uintptr_t)LIDO__TAGS);
+    (void)site;
+    lido__store(&is_orphan_unknown, lido__holds.beyond > 0, relaxed);
+    if ((held & LIDO__IS_RWLOCK) == 0)
+        lido__store(&lock->word, lido__load(&lido__word_held, relaxed), relaxed);
+}
+
 /* This thread's first lock: whoever holds one is missed at its end. */
 void lido__lock_holds_begin(void) {
     lido__store(&lido__on_death_of_holder, mourn, relaxed);
+    lido__store(&lido__on_fork_of_holder, stamp_held, relaxed);
     if (lido__holds.self == 0)
         lido__holds_begin();
 }
@@ -127,27 +153,40 @@ static uint64_t deadline_of(struct lido__lock_patience patience, uint64_t now_ns
     return now_ns + patience.timeout_ns;
 }
 
+/* How a woken thread tries again: with a look or two first, where that can help. */
+static enum lido__word_manner woken(struct lido__lock_head *lock, const struct lido__lock_way *way,
+                                    uint64_t starves_ns) {
+    if (!way->has_street)
+        return LIDO__HAS_SLEPT;
+    lido__word_await(&lock->word);
+    return lido__sys.now_ns() < starves_ns ? LIDO__HAS_SLEPT : LIDO__IS_STARVED;
+}
+
 /* Errors  TIMEOUT, DEADLOCK (the holder is gone); no text is set. */
 static lido_status sleep_until(struct lido__lock_head *lock, const struct lido__lock_way *way,
                                uint64_t deadline_ns) {
     _Atomic(uint32_t) *word = &lock->word;
     uint32_t expected = 0;
+    uint64_t starves_ns = lido__sys.now_ns() + LIDO__STARVES_AFTER_NS;
+    enum lido__word_manner manner = LIDO__COMES_ANEW;
     lido_status status = LIDO_OK;
-    bool is_seen = !way->has_street || lido__word_arrive(&lock->word), has_slept = false;
-    while (status == LIDO_OK && !way->take_or_mark(lock, has_slept, &word, &expected)) {
-        uint64_t until_ns = is_seen ? deadline_ns : lido__sys.now_ns() + LIDO__LOOK_UP_NS;
+    bool is_seen = !way->has_street || lido__word_arrive(&lock->word);
+    while (status == LIDO_OK && !way->take_or_mark(lock, manner, &word, &expected)) {
+        bool looks_up = !is_seen || (way->has_street && expected == LIDO__KEPT);
+        uint64_t until_ns = looks_up ? lido__sys.now_ns() + LIDO__LOOK_UP_NS : deadline_ns;
         if (until_ns > deadline_ns)
             until_ns = deadline_ns;
-        has_slept = true;
         if (way->is_gone(lock))
             status = LIDO_ERR_DEADLOCK;
         else if (!lido__sys.park(word, expected, until_ns) && until_ns == deadline_ns)
             status = LIDO_ERR_TIMEOUT;
+        else
+            manner = woken(lock, way, starves_ns);
     }
     if (way->has_street)
         lido__word_depart(&lock->word);
     if (status != LIDO_OK)
-        way->give_up(lock, status == LIDO_ERR_DEADLOCK);
+        way->give_up(lock, manner, status == LIDO_ERR_DEADLOCK);
     return status;
 }
 
@@ -177,6 +216,6 @@ lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lo
     else if (status == LIDO_ERR_TIMEOUT)
         return give_up(lock, fail_late(lock, way->kind, wait_ns));
     else
-        return give_up(lock, fail_gone(lock, way->kind));
+        return give_up(lock, fail_gone(lock, way));
     return status;
 }

@@ -50,6 +50,8 @@ static void setup_goes_away(void) {
 #define NO_MARK      "a sleeper leaves no mark in the word"
 #define NO_BARRIER   "a sleeper passes no barrier"
 #define NO_WAKE      "a drop wakes nobody"
+#define KEEPS_IT     "a starved thread that goes away keeps the word"
+#define NO_LOOK_UP   "who comes anew sleeps on a kept word without end"
 
 static bool arrive(void) {
     if (!explore_broken(NO_BARRIER))
@@ -58,23 +60,36 @@ static bool arrive(void) {
     return true;
 }
 
-static bool take_or_mark(void) {
+static bool take_or_mark(enum lido__word_manner manner, uint32_t *expected) {
+    *expected = LIDO__HELD;
     if (!explore_broken(NO_MARK))
-        return lido__word_take_or_mark(&lock.word);
-    return lido__word_take(&lock.word);
+        return lido__word_take_or_mark(&lock.word, LIDO__HELD, manner, expected);
+    return lido__word_take(&lock.word, LIDO__HELD);
+}
+
+static void go_away(enum lido__word_manner manner) {
+    if (manner == LIDO__IS_STARVED && !explore_broken(KEEPS_IT) && lido__word_give_up(&lock.word))
+        lido__sys.unpark(&lock.word, 1);
 }
 
 /* Returns false when the deadline came first. */
-static bool take_until(uint64_t deadline_ns) {
+static bool take_until(uint64_t deadline_ns, enum lido__word_manner when_woken) {
     bool in_time = true;
-    if (lido__word_take(&lock.word))
+    uint32_t expected = 0;
+    enum lido__word_manner manner = LIDO__COMES_ANEW;
+    if (lido__word_take(&lock.word, LIDO__HELD))
         return true;
     bool is_seen = arrive();
-    while (in_time && !take_or_mark()) {
-        uint64_t until_ns = is_seen ? deadline_ns : lido__sys.now_ns() + LIDO__LOOK_UP_NS;
-        in_time = lido__sys.park(&lock.word, LIDO__SLEPT_ON, until_ns) || until_ns != deadline_ns;
+    while (in_time && !take_or_mark(manner, &expected)) {
+        bool looks_up = !is_seen || (expected == LIDO__KEPT && !explore_broken(NO_LOOK_UP));
+        uint64_t until_ns = looks_up ? lido__sys.now_ns() + LIDO__LOOK_UP_NS : deadline_ns;
+        bool is_woken = lido__sys.park(&lock.word, expected, until_ns);
+        in_time = is_woken || until_ns != deadline_ns;
+        manner = is_woken ? when_woken : LIDO__IS_STARVED; /* LOOK_UP_NS are long enough */
     }
     lido__word_depart(&lock.word);
+    if (!in_time)
+        go_away(manner);
     return in_time;
 }
 
@@ -87,7 +102,14 @@ static void drop(void) {
 }
 
 static void count(void) {
-    (void)take_until(LIDO_FOREVER);
+    (void)take_until(LIDO_FOREVER, LIDO__HAS_SLEPT);
+    number++;
+    drop();
+}
+
+/* Wants it kept as soon as it was woken in vain. */
+static void count_starved(void) {
+    (void)take_until(LIDO_FOREVER, LIDO__IS_STARVED);
     number++;
     drop();
 }
@@ -97,13 +119,27 @@ static void count_twice(void) {
     count();
 }
 
-static void count_or_give_up(void) {
-    if (!take_until(lido__sys.now_ns() + 1)) {
+static void count_or_give_up_as(enum lido__word_manner when_woken) {
+    if (!take_until(lido__sys.now_ns() + 1, when_woken)) {
         gave_up = 1;
         return;
     }
     number++;
     drop();
+}
+
+static void count_or_give_up(void) {
+    count_or_give_up_as(LIDO__HAS_SLEPT);
+}
+
+static void count_starved_or_give_up(void) {
+    count_or_give_up_as(LIDO__IS_STARVED);
+}
+
+/* Another starved thread has had the word kept, and is on its way to it: or is no more. */
+static void setup_kept(void) {
+    setup_loud();
+    lido__store(&lock.word, LIDO__KEPT, relaxed);
 }
 
 static void finish_two(void) {
@@ -233,23 +269,27 @@ static void mourn(void) {
 }
 
 static void dies(void) {
-    if (!lido__word_take(&lock.word))
+    if (!lido__word_take(&lock.word, LIDO__HELD))
         return;
     lido__store(&is_dead, 1, relaxed);
     mourn();
 }
 
 static void take_unless_dead(void) {
-    if (lido__word_take(&lock.word)) {
+    if (lido__word_take(&lock.word, LIDO__HELD)) {
         drop();
         return;
     }
     bool taken = false, mourns = false;
+    uint32_t expected = 0;
+    enum lido__word_manner manner = LIDO__COMES_ANEW;
     (void)lido__word_arrive(&lock.word);
-    while (!mourns && !(taken = lido__word_take_or_mark(&lock.word))) {
+    while (!mourns &&
+           !(taken = lido__word_take_or_mark(&lock.word, LIDO__HELD, manner, &expected))) {
         mourns = lido__load(&is_dead, relaxed);
         if (!mourns)
-            (void)lido__sys.park(&lock.word, LIDO__SLEPT_ON, LIDO_FOREVER);
+            (void)lido__sys.park(&lock.word, expected, LIDO_FOREVER);
+        manner = LIDO__HAS_SLEPT;
     }
     lido__word_depart(&lock.word);
     if (taken)
@@ -282,6 +322,15 @@ const struct explore_kernel explore_lock_kernels[] = {
     {KERNEL("goes_away", "when membarrier goes away, sleepers look up", 3, 2, 0, setup_goes_away,
             finish_two),
      .threads = {{"one", count}, {"two", count}}},
+    {KERNEL("kept", "a word that a starved thread has kept is not lost", 3, 1, 0, setup_quiet,
+            finish_four),
+     .threads = {{"one", count_twice}, {"two", count_starved}, {"three", count_starved}}},
+    {KERNEL("kept_gives_up", "nor when the starved thread gives up", 3, 1, 1, setup_loud,
+            finish_three),
+     .threads = {{"one", count}, {"two", count}, {"gives up", count_starved_or_give_up}},
+     .mutants = {KEEPS_IT}},
+    {KERNEL("kept_by_nobody", "nor when that thread is no more", 3, 1, 0, setup_kept, finish_two),
+     .threads = {{"one", count}, {"two", count}}, .mutants = {NO_LOOK_UP}},
     {KERNEL("rw", "writers exclude readers, and all are woken", 3, 1, 0, setup_rw, finish_rw),
      .threads = {{"reader", rw_read}, {"writer", rw_write}, {"writer 2", rw_write}},
      .mutants = {RW_NO_TURN}},

@@ -62,6 +62,7 @@
  * barrier is missing is the mutation EXPLORE_DELAY of the store before it. */
 #define lido__compiler_barrier() ((void)0)
 #define lido__pause()            explore_pause()
+#define lido__rest()             explore_pause()
 
 #define LIDO__MUTEX_INIT                                                                           \
     { 0 }

@@ -3,6 +3,8 @@
  * are in test_lock_rw.c and test_lock_profile.c. */
 #include "check.h"
 
+#include "lock/internal.h"
+
 #include <lido/lock.h>
 
 static lido_mutex stands_alone = LIDO_MUTEX_INIT("alone");
@@ -334,7 +336,7 @@ static void use_what_was_held(void *context) {
     struct family *family = context;
     CHECK_OK(lido_mutex_unlock(family->mine));
     CHECK_OK(lido_mutex_lock(family->mine));
-    CHECK_FAILS(lido_mutex_lock(family->others), LIDO_ERR_DEADLOCK, "has ended");
+    CHECK_FAILS(lido_mutex_lock(family->others), LIDO_ERR_DEADLOCK, "others");
     CHECK_FAILS(lido_mutex_lock(family->mine), LIDO_ERR_DEADLOCK, "itself");
     CHECK_OK(lido_mutex_unlock(family->mine));
 }
@@ -352,6 +354,35 @@ static void a_child_holds_what_its_thread_held(void **state) {
     check_gate_open(&holder.taken);
     check_join(&thread);
     CHECK_OK(lido_mutex_unlock(&mine));
+}
+
+/* In the middle of lock or unlock a thread is not yet, or no more, the owner. */
+static void a_lock_that_fork_caught_half_taken_is_refused_in_the_child(void **state) {
+    (void)state;
+    lido_mutex mine = LIDO_MUTEX_INIT("mine"), others = LIDO_MUTEX_INIT("others");
+    struct lido__lock_head *half_taken = (struct lido__lock_head *)(void *)&others;
+    CHECK_OK(lido_mutex_lock(&mine));
+    CHECK(lido__word_take(&half_taken->word, lido__word_held));
+    CHECK_EQ(check_child(use_what_was_held, &(struct family){&mine, &others}), 0);
+    CHECK_FAILS(lido_mutex_try_lock(&others), LIDO_ERR_BUSY, "held");
+    CHECK(!lido__word_drop(&half_taken->word));
+    CHECK_OK(lido_mutex_lock(&others));
+    CHECK_OK(lido_mutex_unlock(&others));
+    CHECK_OK(lido_mutex_unlock(&mine));
+}
+
+/* The thread that was woken for it is not here: after a moment others take it, and all is as before. */
+static void a_lock_kept_for_a_thread_that_is_gone_is_taken_after_a_moment(void **state) {
+    (void)state;
+    lido_mutex mutex = LIDO_MUTEX_INIT("kept");
+    struct lido__lock_head *head = (struct lido__lock_head *)(void *)&mutex;
+    head->word = LIDO__KEPT;
+    CHECK_FAILS(lido_mutex_try_lock(&mutex), LIDO_ERR_BUSY, "kept");
+    CHECK_OK(lido_mutex_lock_for(&mutex, LIDO_SECONDS(1)));
+    CHECK_OK(lido_mutex_unlock(&mutex));
+    CHECK_OK(lido_mutex_try_lock(&mutex));
+    CHECK_OK(lido_mutex_unlock(&mutex));
+    CHECK_OK(lido_mutex_destroy(&mutex));
 }
 
 /* ---- Figures ----------------------------------------------------------------------------- */
@@ -454,6 +485,8 @@ CHECK_MAIN(TEST(a_mutex_in_a_structure_needs_no_more_than_its_initialiser),
            TEST(whoever_closes_a_circle_is_told_and_the_others_go_on),
            TEST(a_chain_that_ends_in_a_running_thread_is_no_circle),
            TEST(a_lock_whose_holder_ended_is_refused_to_all),
-           TEST(a_child_holds_what_its_thread_held), TEST(figures_need_their_size),
-           TEST(waits_are_counted_timed_and_charged_to_the_holder),
+           TEST(a_child_holds_what_its_thread_held),
+           TEST(a_lock_that_fork_caught_half_taken_is_refused_in_the_child),
+           TEST(a_lock_kept_for_a_thread_that_is_gone_is_taken_after_a_moment),
+           TEST(figures_need_their_size), TEST(waits_are_counted_timed_and_charged_to_the_holder),
            TEST(holding_is_timed_once_in_1024), TEST(the_classes_taken_last_are_known))
