@@ -134,19 +134,18 @@ static struct lido__directory *new_directory(struct lido__directory *older) {
     return larger;
 }
 
-/* With the lock held, but not over allocation: one more chunk behind `count` of them. False: no
- * memory, or somebody else made it meanwhile. */
+/* With the lock held, but not over allocation: one more chunk behind `count` of them, unless
+ * somebody else made it meanwhile, and may have used it up as well. False: no memory. */
 static bool make_chunk(struct lido__leases *leases, uint32_t count) {
     struct lido__directory *directory = lido__load(&leases->directory, relaxed);
     lido__unlock(&leases->lock);
     struct lido__slot *chunk = new_chunk(count * LIDO__CHUNK_SLOTS);
     struct lido__directory *larger =
         chunk && directory->capacity == count ? new_directory(directory) : NULL;
+    bool is_made = chunk && (larger || directory->capacity > count);
     lido__lock(&leases->lock);
-    bool fits = chunk && lido__load(&leases->directory, relaxed) == directory &&
-                lido__load(&directory->chunk_count, relaxed) == count &&
-                (larger || directory->capacity > count);
-    if (fits) {
+    if (is_made && lido__load(&leases->directory, relaxed) == directory &&
+        lido__load(&directory->chunk_count, relaxed) == count) {
         struct lido__directory *into = larger ? larger : directory;
         into->chunk[count] = chunk;
         if (larger && count > 0)
@@ -161,7 +160,7 @@ static bool make_chunk(struct lido__leases *leases, uint32_t count) {
     lido__sys.free(chunk);
     lido__sys.free(larger);
     lido__lock(&leases->lock);
-    return false;
+    return is_made;
 }
 
 static bool has_room(struct lido__leases *leases) {
