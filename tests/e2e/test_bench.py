@@ -5,6 +5,7 @@ quick anything is, no test asks. Wants LIDO, the command, with its benches besid
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -82,6 +83,30 @@ class BenchTest(unittest.TestCase):
     def test_the_results_of_several_benches_are_one_array(self):
         _, results = self.results("object_pool", "block_pool", "--only", "acquire", "--rounds", "1")
         self.assertEqual({r["bench"] for r in results}, {"object_pool", "block_pool"})
+
+    def test_scaling_compares_with_one_thread_and_stops_at_the_processors_there_are(self):
+        done, results = self.results("scaling", "--only", "dense_pool", "--rounds", "1")
+        processors = int(re.search(r"dense_pool, (\d+) processors", done.stdout)[1])
+        self.assertLessEqual(processors, len(os.sched_getaffinity(0)))
+        threads = [result["threads"] for result in results]
+        self.assertEqual(threads[0], 1)
+        self.assertEqual(threads, sorted(set(threads)))
+        self.assertLessEqual(threads[-1], processors)
+        self.assertIn("not measured", done.stdout)
+        alone = results[0]["lido"]["median"]
+        for result in results:
+            for figures in [result["lido"], *result["peers"].values()]:
+                self.assertAlmostEqual(figures["per_second"] * figures["median"], 1e9, delta=1e5)
+            efficiency = alone / result["lido"]["median"] / result["threads"]
+            self.assertAlmostEqual(result["lido"]["efficiency"], efficiency, delta=0.001 * efficiency)
+
+    def test_with_one_processor_scaling_measures_one_thread(self):
+        allowed = os.sched_getaffinity(0)
+        self.addCleanup(os.sched_setaffinity, 0, allowed)
+        os.sched_setaffinity(0, {min(allowed)})
+        done, results = self.results("scaling", "--only", "mutex, each its own", "--rounds", "1")
+        self.assertEqual([result["threads"] for result in results], [1])
+        self.assertRegex(done.stdout, r"lido lock +[\d.]+ ±[ \d]+% +not measured")
 
     def test_a_steady_pool_makes_no_system_call_and_no_fault(self):
         cache = LIDO.parent / "CMakeCache.txt"
