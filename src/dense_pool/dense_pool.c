@@ -111,18 +111,21 @@ static bool move_to(struct lido_dense_pool *pool, uint64_t capacity) {
     char *memory = bytes ? lido__sys.map(bytes) : NULL;
     if (!memory)
         return false;
-    struct lido_dense_pool old = *pool;
-    uint64_t capacity_before = get(&old.capacity);
+    char *old_objects = pool->objects;
+    const uint32_t *old_slot_at = pool->slot_at;
+    const struct slot *old_slots = pool->slots;
+    const struct age *old_ages = pool->ages;
+    size_t before = (size_t)get(&pool->capacity), old_bytes = (size_t)get(&pool->mapped_bytes);
     map_tables(pool, memory, capacity);
-    if (old.objects) {
-        memcpy(pool->objects, old.objects, (size_t)get(&old.live) * old.object_bytes);
-        memcpy(pool->slots, old.slots, (size_t)capacity_before * sizeof *old.slots);
-        memcpy(pool->slot_at, old.slot_at, (size_t)capacity_before * sizeof *old.slot_at);
-        if (old.ages && pool->ages) /* both or neither */
-            memcpy(pool->ages, old.ages, (size_t)capacity_before * sizeof *old.ages);
-        lido__sys.unmap(old.objects, (size_t)get(&old.mapped_bytes));
+    if (old_objects) {
+        memcpy(pool->objects, old_objects, (size_t)get(&pool->live) * pool->object_bytes);
+        memcpy(pool->slots, old_slots, before * sizeof *old_slots);
+        memcpy(pool->slot_at, old_slot_at, before * sizeof *old_slot_at);
+        if (old_ages && pool->ages) /* both or neither */
+            memcpy(pool->ages, old_ages, before * sizeof *old_ages);
+        lido__sys.unmap(old_objects, old_bytes);
     }
-    for (uint64_t i = capacity_before; i < capacity; i++) {
+    for (uint64_t i = before; i < capacity; i++) {
         pool->slots[i] = (struct slot){pool->first_turn, 0};
         pool->slot_at[i] = (uint32_t)i;
     }
