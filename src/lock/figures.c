@@ -185,9 +185,9 @@ static uint64_t charge(struct lido__lock_head *lock, const char *held_at, uint64
     uint64_t waiting = lido__load(&lock->waiting, relaxed);
     uint64_t sum_ns = ((waiting & 0xffff) * now_ns + (waiting >> 16)) << 16 >> 16;
     uint64_t growth_ns = (sum_ns - lido__load(&lock->charged, relaxed)) << 16 >> 16;
+    if (growth_ns == 0 || growth_ns >> 47)
+        return 0; /* less than before: who looked at the clock later was here earlier, and charged it */
     lido__store(&lock->charged, sum_ns, relaxed);
-    if (growth_ns == 0)
-        return 0;
     tables.classes[class_of(lock)].blamed_ns += growth_ns;
     count_pair(class_of(lock), NULL, held_at ? held_at : "?", growth_ns);
     return growth_ns;

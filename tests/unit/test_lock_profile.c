@@ -3,6 +3,8 @@
  * and by blamed line. */
 #include "check.h"
 
+#include "lock/internal.h"
+
 #include <lido/lock.h>
 
 enum { WAITERS = 3 };
@@ -79,6 +81,34 @@ static void blame_is_within_five_per_cent_of_the_script(void **state) {
     CHECK(quick_blame_ns * 100 >= quick_ns * 95 && quick_blame_ns * 100 <= quick_ns * 105);
     CHECK_EQ(sum_of_pairs(profile, NULL, NULL), row.blamed_ns);
     CHECK_EQ(sum_of_pairs(profile, "waits.c:1", NULL), row.wait_total_ns);
+    lido_profile_destroy(profile);
+}
+
+/* Who drops a lock looks at the clock before it has the lock of the tables, and another one may come
+ * between with a later time. */
+static void time_is_charged_once_whoever_comes_first(void **state) {
+    (void)state;
+    lido_mutex mutex = LIDO_MUTEX_INIT("crossed");
+    struct lido__lock_head *lock = (struct lido__lock_head *)&mutex;
+    lido_profile *profile;
+    uint64_t start_ns = lido_now_ns();
+    CHECK_OK(lido_profile_start(&profile));
+    lido__history_prepare(lock);
+    lido__blame_arrive(lock, start_ns);
+    check_advance(LIDO_MILLISECONDS(8));
+    lido__figures_charge(lock, "later.c:1");
+    lido__figures_waited(lock, "waits.c:1", "earlier.c:1", 0, start_ns + LIDO_MILLISECONDS(7));
+    check_advance(LIDO_MILLISECONDS(2));
+    lido__figures_charge(lock, "last.c:1");
+    lido__blame_depart(lock, lido_now_ns());
+    lido_lock_stats stats = {.struct_size = sizeof stats};
+    CHECK_OK(lido_mutex_read_stats(&mutex, &stats));
+    CHECK_EQ(stats.blamed_ns, LIDO_MILLISECONDS(10));
+    CHECK_OK(lido_mutex_destroy(&mutex));
+    CHECK_OK(lido_profile_stop(profile));
+    CHECK_EQ(sum_of_pairs(profile, NULL, "later.c:1"), LIDO_MILLISECONDS(8));
+    CHECK_EQ(sum_of_pairs(profile, NULL, "earlier.c:1"), 0);
+    CHECK_EQ(sum_of_pairs(profile, NULL, "last.c:1"), LIDO_MILLISECONDS(2));
     lido_profile_destroy(profile);
 }
 
@@ -160,5 +190,6 @@ static void totals_add_up_when_the_tables_are_full(void **state) {
 }
 
 CHECK_MAIN(TEST(blame_is_within_five_per_cent_of_the_script),
+           TEST(time_is_charged_once_whoever_comes_first),
            TEST(a_session_tells_only_what_happened_in_it), TEST(a_session_needs_memory_and_says_so),
            TEST(totals_add_up_when_the_tables_are_full))
