@@ -44,8 +44,6 @@
  * do, and lido_object_pool_tend(), for a ticker of yours. Demand is looked at in these calls only:
  * what comes and goes between them, on the fast path, is not seen. Building ahead of demand is
  * left to tend, so that no caller pays for others; without it, who needs one more builds it.
- *
- * Not here: plain memory (lido/block_pool.h).
  */
 #ifndef LIDO_OBJECT_POOL_H
 #define LIDO_OBJECT_POOL_H
@@ -66,10 +64,10 @@ typedef enum lido_object_pool_order {
     LIDO_OBJECT_POOL_UNORDERED = 2, /* who comes first */
 } lido_object_pool_order;
 
-/* Who releases: decides whether a wait can be known never to end. */
+/* Who releases: whether a wait can be known never to end. */
 typedef enum lido_object_pool_released_by {
     LIDO_OBJECT_POOL_RELEASED_BY_LEARNT = 0,   /* who acquired, when 64 leases or more came back and
-                                                  none from another thread; else anyone */
+                             none from another thread, or there is no other; else anyone */
     LIDO_OBJECT_POOL_RELEASED_BY_ANYONE = 1,   /* leases are handed on: no wait is refused */
     LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER = 2, /* from the first lease on */
 } lido_object_pool_released_by;
@@ -108,12 +106,11 @@ typedef struct lido_object_pool_options {
 
     struct lido_budget *budget; /* shared with other pools (lido/budget.h); default: none */
     uint64_t object_bytes;      /* what an object counts in it; default 1: budget of objects */
-
-    uint64_t released_by;   /* lido_object_pool_released_by */
-    uint64_t leak_floor_ns; /* held for less, nothing is a leak; default 30 s */
+    uint64_t released_by;       /* lido_object_pool_released_by */
+    uint64_t leak_floor_ns;     /* held for less, nothing is a leak; default 30 s */
 } lido_object_pool_options;
 
-/* Options by name, in place (C only). */
+/* Options by name (C only). */
 #define LIDO_OBJECT_POOL_OPTIONS(...)                                                              \
     (&(const lido_object_pool_options){.struct_size = sizeof(lido_object_pool_options), __VA_ARGS__})
 
@@ -158,10 +155,9 @@ LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
  *          CALLBACK   create failed
  *          CLOSED     lido_object_pool_close was called
  *          NO_MEMORY  no memory for more slots
- *          DEADLOCK   called inside a callback of this pool; or every object is held by a thread
- *                     that itself waits, for this pool, another one or a lido lock: this one
- *                     among them, and who acquired releases (`released_by`), or the process has
- *                     this thread only. The message names both lines
+ *          DEADLOCK   called inside a callback of this pool; or all objects are with threads that
+ *                     wait themselves, in lido, and who acquires releases (`released_by`). The
+ *                     message names both lines
  *          On any error lease->object is NULL.
  * Waits    for a release, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
 #define lido_object_pool_acquire(pool, timeout_ns, lease)                                          \

@@ -287,6 +287,7 @@ static bool loses_patience(struct fiber *self) {
     if (!self->impatient && explore_left.impatience > 0 && explore_pick(2) == 1) {
         explore_left.impatience--;
         self->impatient = true;
+        self->impatient_for = NULL;
         explore_trace_say("loses patience while the others stand still", NULL, 0);
     }
     return self->impatient;
@@ -307,8 +308,11 @@ bool explore_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_n
     explore_trace_say("parks on", word, expected);
     if (explore_newest(word, sizeof *word) != expected)
         return true;
+    if (self->impatient && self->impatient_for && self->impatient_for != word)
+        self->impatient = false; /* else who looks again and again would do so for ever */
     if (deadline_ns != LIDO_FOREVER && (time_ns >= deadline_ns || loses_patience(self))) {
         time_ns = deadline_ns > time_ns ? deadline_ns : time_ns;
+        self->impatient_for = word;
         return false;
     }
     self->state = PARKED;

@@ -57,8 +57,9 @@ struct fiber {
     const void *waits_for;     /* PARKED: the word; LOCKING: the mutex */
     uint64_t deadline_ns;
     bool timed_out;
-    bool impatient; /* its patience has run out: waits no more */
-    int last_load;  /* the location, plus one */
+    bool impatient; /* its patience has run out: waits no more, until it waits for something else */
+    const void *impatient_for;
+    int last_load; /* the location, plus one */
     struct delayed delayed;
     const struct explore_site *wakes_at; /* of the call of unpark that comes next */
     const void *goes_without;            /* a mutex whose locking the mutation left out */

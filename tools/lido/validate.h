@@ -69,6 +69,12 @@ void validate_sizing(struct row *row);
 void validate_budget(struct row *row);
 void validate_window(struct row *row);
 
+/* Leases of object pools. */
+void validate_parallel(struct row *row);
+void validate_leaks(struct row *row);
+void validate_return(struct row *row);
+void validate_million(struct row *row);
+
 /* Real programs. */
 void validate_growth(struct row *row);
 void validate_equal(struct row *row);
