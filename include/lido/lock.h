@@ -29,7 +29,7 @@
  *              held at that moment, or was just locking or unlocking, is like one whose holder ended.
  *   Priority   is not inherited. A holder without CPU keeps the others asleep; they look for some
  *              four microseconds before they sleep, less where that was mostly in vain.
- *   Signals    interrupt no wait and change no deadline.
+ *   Signals    change no deadline, and interrupt no wait but that of lido_cond_wait.
  *
  * A call that takes a lock remembers the line it stands on. `mutex`, `rwlock` and `cond` live in
  * your structures; their memory may be freed once they are destroyed, or simply when the program

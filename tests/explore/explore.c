@@ -394,6 +394,7 @@ void explore_lock(struct explore_site *site, lido__mutex *mutex) {
     }
     explore_remember(mutex, sizeof *mutex);
     mutex->taken_by = (uint64_t)explore_now + 1;
+    self->locks++;
     explore_trace_say("locks", mutex, 0);
     explore_pass(message_of(mutex), &self->now);
 }
@@ -409,6 +410,7 @@ void explore_unlock(lido__mutex *mutex) {
     explore_flush_delayed();
     explore_point();
     mutex->taken_by = 0;
+    self->locks--;
     explore_trace_say("unlocks", mutex, 0);
     explore_pass(&self->now, message_of(mutex));
     self->now.clock.step[explore_now]++;

@@ -61,6 +61,8 @@ struct fiber {
     const void *impatient_for;
     int last_load; /* the location, plus one */
     struct delayed delayed;
+    struct explore_site *stored_at;      /* the last store, if nothing but loads came after it */
+    int locks;                           /* held */
     const struct explore_site *wakes_at; /* of the call of unpark that comes next */
     const void *goes_without;            /* a mutex whose locking the mutation left out */
 };

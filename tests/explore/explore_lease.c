@@ -13,12 +13,10 @@
 
 #include <lido/object_pool.h>
 
-enum { OBJECTS = 2, NOBODY = EXPLORE_THREADS + 1, CALM_CALLS = 1024 };
+enum { OBJECTS = 8, CALM_CALLS = 1024 };
 
 static struct lido__leases leases;
 static uint64_t objects[OBJECTS]; /* who holds each */
-static uint64_t uses;             /* by all, as finish counts them */
-static uint64_t used_by[EXPLORE_THREADS + 1];
 static _Atomic(uint32_t) signal; /* where a kernel wants an order of things */
 static lido_lease passed;
 
@@ -75,10 +73,7 @@ static void setup_with(enum explore_barrier barrier, uint64_t count, uint32_t by
     explore_check(lido__near_prepare() == LIDO_OK, "no handlers for threads");
     lido__leases_init(&leases, count);
     leases.bypass = explore_broken(NO_HANDING) ? UINT32_MAX : bypass;
-    uses = 0;
     lido__store(&signal, 0, relaxed);
-    for (int t = 0; t <= EXPLORE_THREADS; t++)
-        used_by[t] = 0;
     for (uint64_t i = 0; i < count; i++) {
         explore_check(lido__lease_claim_vacant(&leases, count, &slot) == LIDO_OK, "no slot");
         lido__store(&lido__slot_at(&leases, slot)->object, &objects[i], relaxed);
@@ -94,6 +89,11 @@ static void setup_one(void) {
 
 static void setup_two(void) {
     setup_with(EXPLORE_BARRIER_WORKS, 2, 8);
+}
+
+/* Enough for threads to take some home. */
+static void setup_plenty(void) {
+    setup_with(EXPLORE_BARRIER_WORKS, OBJECTS, 8);
 }
 
 static void setup_strict(void) {
@@ -164,7 +164,6 @@ static void hold(const lido_lease *lease) {
     uint64_t *holder = lease->object;
     *holder = (uint64_t)explore_thread();
     explore_check(*holder == (uint64_t)explore_thread(), "an object has two holders");
-    used_by[explore_thread()]++;
 }
 
 /* All objects can be had at once, and nobody is left in the queue. */
@@ -310,6 +309,16 @@ static void ask_and_cancel(void) {
         explore_check(lido__lease_put(&leases, slot), "there is no room for what exists");
 }
 
+static void ask_and_poll(void) {
+    uint32_t slot;
+    lido_status status;
+    ask();
+    while ((status = lido__request_take(&leases, &request, &slot)) == LIDO_ERR_EMPTY)
+        lido__pause();
+    explore_check(status == LIDO_OK, "an unexpected refusal");
+    give_back(slot);
+}
+
 static void ask_and_take(void) {
     uint32_t slot;
     ask();
@@ -341,6 +350,15 @@ static void setup_four_chunks(void) {
 static void grow(void) {
     uint32_t slot;
     explore_check(lido__lease_claim_vacant(&leases, leases.limit, &slot) == LIDO_OK, "no slot");
+}
+
+/* The slots that were made are different ones. */
+static void finish_growth(void) {
+    uint32_t slot;
+    for (uint32_t i = leases.slot_count; i < LIDO__CHUNK_SLOTS * 5; i++)
+        explore_check(lido__lease_claim_vacant(&leases, leases.limit, &slot) == LIDO_OK, "no slot");
+    explore_check(leases.existing == leases.limit && leases.slot_count == leases.limit,
+                  "a slot was claimed twice");
 }
 
 static void look_up(void) {
@@ -376,6 +394,9 @@ const struct explore_kernel explore_lease_kernels[] = {
             setup_two, finish),
      .threads = {{"user", use_twice}, {"user 2", use_twice}, {"taker", use_both}},
      .mutants = {NO_BARRIER, NO_SETTLING}},
+    {KERNEL("takes_home", "what a thread takes home at one go is there for others", 1, 1, 0,
+            setup_plenty, finish),
+     .threads = {{"user", use_twice}, {"user 2", use}}},
     {KERNEL("impatient", "an owner that is not waited for empties its shelf when it comes to", 2, 1,
             1, setup_one, finish),
      .threads = {{"user", use_twice}, {"waiter", use}}, .mutants = {NO_LOOK}},
@@ -410,6 +431,8 @@ const struct explore_kernel explore_lease_kernels[] = {
     {KERNEL("asks", "who asked is told when it is his turn", 1, 1, 0, setup_one, finish),
      .threads = {{"user", use}, {"asker", ask_and_take}, {"waiter", use}},
      .mutants = {NO_WAKE}},
+    {KERNEL("polls", "who asks again and again is served as well", 1, 1, 0, setup_one, finish),
+     .threads = {{"user", use}, {"asker", ask_and_poll}}},
     {KERNEL("cancels", "of cancelling a request and serving it one wins, and loses nothing", 1, 1,
             0, setup_one, finish),
      .threads = {{"user", use}, {"asker", ask_and_cancel}, {"waiter", use}},
@@ -424,6 +447,9 @@ const struct explore_kernel explore_lease_kernels[] = {
      .threads = {{"grower", grow}, {"reader", look_up}}},
     {KERNEL("outgrows", "the same when the directory is replaced", 2, 2, 0, setup_four_chunks, NULL),
      .threads = {{"grower", grow}, {"reader", look_up}}},
+    {KERNEL("grows_twice", "two that need a chunk at once do not get in each other's way", 3, 1, 0,
+            setup_three_chunks, finish_growth),
+     .threads = {{"grower", grow}, {"grower 2", grow}}},
     {KERNEL("holder", "who sees that a slot is held sees the line that holds it", 2, 2, 0,
             setup_one, NULL),
      .threads = {{"holder", hold_on}, {"reader", ask_for_holder}}},

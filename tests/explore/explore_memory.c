@@ -326,6 +326,8 @@ uint64_t explore_load(struct explore_site *site, const void *object, unsigned by
     explore_list(site);
     if (!meets(object, false))
         return peek(object, bytes);
+    if (self()->stored_at && self()->locks == 0 && explore_now != MAIN)
+        self()->stored_at->can_move = true;
     struct location *location = locate(object, bytes);
     int index = choose_store(location, order);
     uint64_t value = location->stores[index].value;
@@ -368,6 +370,7 @@ void explore_store(struct explore_site *site, void *object, unsigned bytes, uint
         poke_alone(object, bytes, value);
         return;
     }
+    self()->stored_at = site;
     struct location *location = locate(object, bytes);
     if (explore_is(site, DELAY) && explore_now != MAIN)
         self()->delayed = (struct delayed){site, location, cut(value, bytes)};
@@ -379,6 +382,7 @@ void explore_store(struct explore_site *site, void *object, unsigned bytes, uint
 void explore_flush_delayed(void) {
     struct delayed delayed = self()->delayed;
     self()->delayed.site = NULL;
+    self()->stored_at = NULL;
     if (!delayed.site)
         return;
     (void)meets(delayed.location->object, true);

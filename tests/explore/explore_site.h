@@ -31,6 +31,7 @@ struct explore_site {
     int failure_order;                       /* of a CAS */
     uint64_t kernels[EXPLORE_KERNELS_MAX / 64]; /* those that came by, as bits by their number */
     bool is_listed;
+    bool can_move; /* a store, outside of locks, that a load of the same thread follows at once */
     struct explore_site *next;
 };
 
