@@ -34,11 +34,11 @@ static const bench_contestant contestants[] = {
     }
 
 static const bench_case cases[] = {
-    MOVE("pair", "0", "one thread", 1.0), MOVE("pass", "1", "1 to 1", 1.0),
-    MOVE("bulk", "0", "32 at once", 0),   MOVE("pair1", "0", "1p1c alone", 0),
-    MOVE("pass1", "1", "1p1c", 0),        MOVE("bulk1", "0", "1p1c, 32", 0),
-    TAIL("2", "500", "2 to 2", 0),        TAIL("4", "500", "4 to 4", 0),
-    TAIL("4", "999", "4, 99.9 %", 0.2),
+    MOVE("pair", "0", "one thread", 1.0), MOVE("pair", "1", "2nd alive", 1.0),
+    MOVE("pass", "1", "1 to 1", 1.0),     MOVE("bulk", "0", "32 at once", 0),
+    MOVE("pair1", "0", "1p1c alone", 0),  MOVE("pass1", "1", "1p1c", 0),
+    MOVE("bulk1", "0", "1p1c, 32", 0),    TAIL("2", "500", "2 to 2", 1.0),
+    TAIL("4", "500", "4 to 4", 1.0),      TAIL("4", "999", "4, 99.9 %", 0.2),
 };
 
 int main(int argc, char **argv) {

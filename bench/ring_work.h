@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  * ring_work.h -- the patterns of the ring bench, compiled into each contestant.
  *
- *      pair              one thread: an item in, an item out
+ *      pair ALIVE        one thread: an item in, an item out; while ALIVE other threads sleep
  *      bulk              one thread: 32 items in, 32 items out; an operation is one item in and out
  *      pass P C          P producers, C consumers, as many of both; wall time / items
  *      tail P C N        the same threads, more than CPUs: the percentile N / 1000 of many windows of
@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { RING_SLOTS = 1024, RING_BULK = 32, RING_PATIENCE = 64 };
 
@@ -87,14 +88,15 @@ static void run_pass(void *context, unsigned thread, uint64_t count) {
 
 /* ---- The tail ------------------------------------------------------------------------------ */
 
-enum { TAIL_ITEMS = 500, TAIL_WINDOWS = 1000 };
-static const uint64_t tail_end_ns = UINT64_C(500000000); /* fewer windows then */
+/* The median needs fewer windows than what lies at the end. */
+enum { TAIL_ITEMS = 500, TAIL_WINDOWS = 1000, TAIL_WINDOWS_MAX = 10000 };
+static const uint64_t tail_end_ns = UINT64_C(1000000000); /* fewer windows then */
 
 static struct {
     pthread_barrier_t barrier;
     bool goes_on;
-    unsigned count;
-    double cost_ns[TAIL_WINDOWS];
+    unsigned count, enough;
+    double cost_ns[TAIL_WINDOWS_MAX];
 } windows;
 
 /* Thread 0 keeps the time, between barriers that nobody passes without it. */
@@ -110,7 +112,7 @@ static void *run_tail(void *argument) {
             uint64_t now_ns = worker_now_ns();
             windows.cost_ns[windows.count++] =
                 (double)(now_ns - start_ns) / (TAIL_ITEMS * producer_count);
-            windows.goes_on = windows.count < TAIL_WINDOWS && now_ns - first_ns < tail_end_ns;
+            windows.goes_on = windows.count < windows.enough && now_ns - first_ns < tail_end_ns;
         }
         pthread_barrier_wait(&windows.barrier);
         goes_on = windows.goes_on;
@@ -127,6 +129,7 @@ static int by_cost(const void *a, const void *b) {
 static int measure_tail(unsigned per_mille) {
     pthread_t threads[WORKER_THREADS_MAX];
     unsigned numbers[WORKER_THREADS_MAX], count = producer_count + consumer_count;
+    windows.enough = per_mille > 500 ? TAIL_WINDOWS_MAX : TAIL_WINDOWS;
     pthread_barrier_init(&windows.barrier, NULL, count);
     for (unsigned i = 0; i < count; i++) {
         numbers[i] = i;
@@ -138,6 +141,20 @@ static int measure_tail(unsigned per_mille) {
     qsort(windows.cost_ns, windows.count, sizeof windows.cost_ns[0], by_cost);
     printf("%.1f\n", windows.cost_ns[(size_t)windows.count * per_mille / 1000]);
     return 0;
+}
+
+static void *sleep_for_ever(void *unused) {
+    (void)unused;
+    for (;;)
+        pause();
+    return NULL;
+}
+
+static void start_sleepers(unsigned count) {
+    pthread_t sleeper;
+    while (count-- > 0)
+        if (pthread_create(&sleeper, NULL, sleep_for_ever, NULL) != 0)
+            worker_fail("a thread could not be started");
 }
 
 static bool is_pattern(const char *given, const char *name) {
@@ -154,6 +171,7 @@ int main(int argc, char **argv) {
     worker_arguments arguments = worker_read_arguments(argc, argv);
     const char *pattern = arguments.pattern;
     worker_load load = {.thread_count = 1};
+    unsigned alive = is_pattern(pattern, "pair") ? (unsigned)arguments.values[0] : 0;
     producer_count = (unsigned)arguments.values[0];
     consumer_count = (unsigned)arguments.values[1];
     if (producer_count + consumer_count > WORKER_THREADS_MAX || producer_count != consumer_count)
@@ -161,16 +179,17 @@ int main(int argc, char **argv) {
     peer_open(RING_SLOTS, pattern[strlen(pattern) - 1] == '1');
     if (is_pattern(pattern, "tail"))
         return measure_tail((unsigned)arguments.values[2]);
-    if (is_pattern(pattern, "pair"))
+    if (is_pattern(pattern, "pair")) {
         load.run = run_pair;
-    else if (is_pattern(pattern, "bulk"))
+        start_sleepers(alive);
+    } else if (is_pattern(pattern, "bulk"))
         load.run = run_bulk;
     else if (is_pattern(pattern, "pass")) {
         load.run = run_pass;
         load.thread_count = producer_count + consumer_count;
         load.wall_of_all = true;
     } else
-        worker_fail("usage: pair | bulk | pass P C | tail P C PER_MILLE");
+        worker_fail("usage: pair ALIVE | bulk | pass P C | tail P C PER_MILLE");
     return worker_measure(&arguments, &load);
 }
 

@@ -36,6 +36,7 @@
 #ifndef LIDO_SRC_RING_FAST_H
 #define LIDO_SRC_RING_FAST_H
 
+#include "base/word.h"
 #include "registry/registry.h"
 #include "ring/bell.h"
 
@@ -56,14 +57,15 @@ struct lido_ring {
     struct lido__ring_slot *slots;
     uint64_t mask;
     _Atomic(uint32_t) items_watched, room_watched;
+    _Atomic(uint32_t) is_closed; /* told again here, off the busy lines; later than in tail */
 
     _Alignas(LIDO__RING_LINE_BYTES) _Atomic(uint64_t) tail; /* and LIDO__RING_CLOSED */
     _Alignas(LIDO__RING_LINE_BYTES) _Atomic(uint64_t) head;
 
     _Alignas(LIDO__RING_LINE_BYTES) struct lido__bell items; /* removers sleep on it */
     struct lido__bell room;                                  /* inserters do */
-    _Atomic(uint64_t) refused_full;
     struct lido__resource resource;
+    _Alignas(LIDO__RING_LINE_BYTES) _Atomic(uint64_t) refused_full; /* by those who try in vain */
 };
 
 extern const lido_panel lido__ring_panel;
@@ -94,6 +96,16 @@ static inline uint64_t lido__ring_ready(const struct lido_ring *ring, uint64_t p
     return ready;
 }
 
+/* Moves an end on from *at, which a failure reads anew. While the process has one thread, nobody can
+ * have moved it since: no locked instruction then, as in base/word.h. */
+static inline bool lido__ring_advance(_Atomic(uint64_t) *end, uint64_t *at, uint64_t count) {
+    if (LIDO__IS_ALONE()) {
+        lido__store(end, *at + count, relaxed);
+        return true;
+    }
+    return lido__cas(end, at, *at + count, relaxed, relaxed);
+}
+
 /* Claims up to count positions at an end (tail: offset 0, head: offset 1), from *position on.
  * Returns how many; 0: full or empty, or closed. */
 static inline uint64_t lido__ring_claim(struct lido_ring *ring, _Atomic(uint64_t) *end,
@@ -106,11 +118,55 @@ static inline uint64_t lido__ring_claim(struct lido_ring *ring, _Atomic(uint64_t
             return 0;
         if (ready == 0)
             at = lido__load(end, relaxed);
-        else if (lido__cas(end, &at, at + ready, relaxed, relaxed)) {
+        else if (lido__ring_advance(end, &at, ready)) {
             *position = at;
             return ready;
         }
     }
+}
+
+/* The same for one position, of which it returns the slot; NULL: none to be had. What comes after the
+ * CAS waits for it, so nothing that could be known before is left for then. */
+static inline struct lido__ring_slot *lido__ring_claim_one(struct lido_ring *ring,
+                                                           _Atomic(uint64_t) *end, uint64_t offset,
+                                                           uint64_t *position) {
+    struct lido__ring_slot *slots = ring->slots;
+    uint64_t mask = ring->mask, at = lido__load(end, relaxed);
+    for (;;) {
+        struct lido__ring_slot *slot = &slots[at & mask];
+        int64_t ahead = lido__ring_ahead(lido__load(&slot->turn, acquire), at + offset);
+        *position = at;
+        if (ahead < 0)
+            return NULL;
+        if (ahead > 0)
+            at = lido__load(end, relaxed);
+        else if (lido__ring_advance(end, &at, 1))
+            return slot;
+    }
+}
+
+/* R1: release, so that who finds the turn finds the item too. */
+static inline bool lido__ring_put_one(struct lido_ring *ring, void *item) {
+    uint64_t at;
+    struct lido__ring_slot *slot = lido__ring_claim_one(ring, &ring->tail, 0, &at);
+    if (__builtin_expect(!slot, 0))
+        return false;
+    slot->item = item;
+    lido__store(&slot->turn, at + 1, release);
+    lido__bell_look(&ring->items, &ring->items_watched, 1);
+    return true;
+}
+
+/* R1: release, so that who fills the slot again does so after it was read. */
+static inline bool lido__ring_take_one(struct lido_ring *ring, void **item) {
+    uint64_t at, mask = ring->mask;
+    struct lido__ring_slot *slot = lido__ring_claim_one(ring, &ring->head, 1, &at);
+    if (__builtin_expect(!slot, 0))
+        return false;
+    *item = slot->item;
+    lido__store(&slot->turn, at + mask + 1, release);
+    lido__bell_look(&ring->room, &ring->room_watched, 1);
+    return true;
 }
 
 /* R1: release, so that who finds the turn finds the item too. */

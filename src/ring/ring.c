@@ -158,6 +158,8 @@ lido_status lido_ring_destroy(lido_ring *ring) {
 
 /* Whether nothing can be put in any more, or, for removers, taken out. */
 static bool is_over(const struct lido_ring *ring, bool removes) {
+    if (lido__load(&ring->is_closed, relaxed) == 0)
+        return false;
     uint64_t head = lido__load(&ring->head, relaxed);
     uint64_t tail = lido__load(&ring->tail, relaxed);
     return (tail & LIDO__RING_CLOSED) && (!removes || (tail & ~LIDO__RING_CLOSED) == head);
@@ -175,6 +177,7 @@ void lido_ring_close(lido_ring *ring) {
     while (!(tail & LIDO__RING_CLOSED))
         if (lido__cas(&ring->tail, &tail, tail | LIDO__RING_CLOSED, relaxed, relaxed))
             break;
+    lido__store(&ring->is_closed, 1, relaxed);
     lido__bell_strike(&ring->items, UINT32_MAX);
     lido__bell_strike(&ring->room, UINT32_MAX);
 }
@@ -278,7 +281,7 @@ __attribute__((noinline)) static lido_status refuse(struct lido_ring *ring, bool
 /* ---- One item ---------------------------------------------------------------------------- */
 
 static lido_status insert(lido_ring *ring, void *item, struct patience patience) {
-    if (__builtin_expect(lido__ring_put(ring, 1, &item) == 1, 1))
+    if (__builtin_expect(lido__ring_put_one(ring, item), 1))
         return LIDO_OK;
     const struct transfer what = {.count = 1, .from = &item};
     return wait_for(ring, &what, &patience) ? LIDO_OK : lido_last_status();
@@ -293,11 +296,11 @@ lido_status lido_ring_insert_until(lido_ring *ring, void *item, uint64_t deadlin
 }
 
 lido_status lido_ring_try_insert(lido_ring *ring, void *item) {
-    return __builtin_expect(lido__ring_put(ring, 1, &item) == 1, 1) ? LIDO_OK : refuse(ring, false);
+    return __builtin_expect(lido__ring_put_one(ring, item), 1) ? LIDO_OK : refuse(ring, false);
 }
 
 static lido_status take(lido_ring *ring, void **item, struct patience patience) {
-    if (__builtin_expect(lido__ring_take(ring, 1, item) == 1, 1))
+    if (__builtin_expect(lido__ring_take_one(ring, item), 1))
         return LIDO_OK;
     *item = NULL;
     const struct transfer what = {.count = 1, .to = item};
@@ -313,7 +316,7 @@ lido_status lido_ring_remove_until(lido_ring *ring, uint64_t deadline_ns, void *
 }
 
 lido_status lido_ring_try_remove(lido_ring *ring, void **item) {
-    if (__builtin_expect(lido__ring_take(ring, 1, item) == 1, 1))
+    if (__builtin_expect(lido__ring_take_one(ring, item), 1))
         return LIDO_OK;
     *item = NULL;
     return refuse(ring, true);
