@@ -18,16 +18,19 @@ typedef struct choices {
     bool urgent;
     bool progress;
     const char *only;
+    const char *against;
     const char *json;
 } choices;
 
 static int usage(FILE *stream, const char *program) {
     fprintf(
         stream,
-        "usage: %s [--rounds N] [--quick] [--only TEXT] [--json FILE] [--urgent] [--no-progress]\n"
+        "usage: %s [--rounds N] [--quick] [--only TEXT] [--against TEXT] [--json FILE] [--urgent] "
+        "[--no-progress]\n"
         "  --rounds N     how often each contestant runs, 1 to %d (default %d; slow cases %d)\n"
         "  --quick        %d rounds of shorter windows, and no slow cases\n"
         "  --only TEXT    only cases whose name holds this text\n"
+        "  --against TEXT only peers whose name holds this text\n"
         "  --urgent       contestants go before other programs of this machine (needs the right "
         "to)\n",
         program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
@@ -52,6 +55,8 @@ static bool read_choices(int argc, char **argv, choices *c) {
             c->rounds = (unsigned)rounds;
         } else if (strcmp(argv[i], "--only") == 0 && has_value) {
             c->only = argv[++i];
+        } else if (strcmp(argv[i], "--against") == 0 && has_value) {
+            c->against = argv[++i];
         } else if (strcmp(argv[i], "--json") == 0 && has_value) {
             c->json = argv[++i];
         } else {
@@ -82,30 +87,66 @@ static bool takes_part(const bench_contestant *who, const bench_case *one) {
     return false;
 }
 
-static double figure_of(const contestant_output *output, bool quiet) {
+static double figure_of(const contestant_output *output, unsigned figure, bool quiet) {
     cell numbers = {.round_count = output->number_count};
-    memcpy(numbers.rounds, output->numbers, output->number_count * sizeof numbers.rounds[0]);
+    memcpy(numbers.rounds, output->numbers[figure],
+           output->number_count * sizeof numbers.rounds[0]);
     summarise(&numbers);
     return quiet ? numbers.min : numbers.median;
+}
+
+/* Whether two cases look at the same runs. */
+static bool is_same_run(const bench_case *a, const bench_case *b) {
+    if (a->kind != b->kind || a->quiet != b->quiet || a->slow != b->slow)
+        return false;
+    for (size_t i = 0; i < BENCH_ARGUMENTS_MAX && (a->arguments[i] || b->arguments[i]); i++) {
+        if (!a->arguments[i] || !b->arguments[i] || strcmp(a->arguments[i], b->arguments[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+/* A run's figures go to every case that looks at it. */
+static void keep_output(results *r, size_t case_index, size_t contestant,
+                        const contestant_output *output) {
+    const bench_case *one = &r->what->cases[case_index];
+    for (size_t i = 0; i < r->what->case_count; i++) {
+        const bench_case *other = &r->what->cases[i];
+        cell *into = cell_of(r, i, contestant);
+        if (i != case_index && (other->figure == one->figure || !is_same_run(one, other)))
+            continue;
+        into->status = output->status;
+        if (output->status == CONTESTANT_DONE && output->number_count > 0)
+            into->rounds[into->round_count++] = figure_of(output, other->figure, other->quiet);
+    }
 }
 
 /* One run of one contestant; what fails once is not tried again. */
 static void run_once(results *r, size_t case_index, size_t contestant, unsigned round, bool quick) {
     const bench_contestant *who = &r->what->contestants[contestant];
     const bench_case *one = &r->what->cases[case_index];
-    cell *into = cell_of(r, case_index, contestant);
-    if (!takes_part(who, one) || into->status != CONTESTANT_DONE)
+    if (r->is_left_out[contestant] || !takes_part(who, one) ||
+        cell_of(r, case_index, contestant)->status != CONTESTANT_DONE)
         return;
     if (r->versions[contestant].status != CONTESTANT_DONE) {
-        into->status = r->versions[contestant].status;
+        contestant_output none = {.status = r->versions[contestant].status};
+        keep_output(r, case_index, contestant, &none);
         return;
     }
     contestant_output output = contestant_run(who, one, round, quick);
-    into->status = output.status;
-    if (output.status == CONTESTANT_DONE && output.number_count > 0)
-        into->rounds[into->round_count++] = figure_of(&output, one->quiet);
-    else if (output.status != CONTESTANT_CANNOT)
+    keep_output(r, case_index, contestant, &output);
+    if (output.status != CONTESTANT_DONE && output.status != CONTESTANT_CANNOT)
         fprintf(stderr, "%s, %s: %s\n", one->name, who->name, output.text);
+}
+
+/* A case whose runs another one made already. */
+static bool has_run(const results *r, size_t case_index) {
+    for (size_t i = 0; i < r->what->contestant_count; i++) {
+        const cell *c = cell_of(r, case_index, i);
+        if (c->round_count > 0 || c->status != CONTESTANT_DONE)
+            return true;
+    }
+    return false;
 }
 
 /* Takes the floor's figure of each round off everybody else's of the same round. */
@@ -123,7 +164,7 @@ static void subtract_floor(results *r, size_t case_index) {
     }
 }
 
-static void run_case(results *r, size_t case_index, const choices *c) {
+static void run_rounds(results *r, size_t case_index, const choices *c) {
     const bench_case *one = &r->what->cases[case_index];
     unsigned rounds = rounds_of(c, one);
     for (unsigned round = 0; round < rounds; round++) {
@@ -137,7 +178,12 @@ static void run_case(results *r, size_t case_index, const choices *c) {
     }
     if (c->progress)
         fputs("\r\033[K", stderr);
-    if (one->subtract_floor)
+}
+
+static void run_case(results *r, size_t case_index, const choices *c) {
+    if (!has_run(r, case_index))
+        run_rounds(r, case_index, c);
+    if (r->what->cases[case_index].subtract_floor)
         subtract_floor(r, case_index);
     for (size_t i = 0; i < r->what->contestant_count; i++)
         summarise(cell_of(r, case_index, i));
@@ -193,8 +239,13 @@ int bench_main(int argc, char **argv, const bench *what) {
         fputs("no room for the results\n", stderr);
         return 1;
     }
-    for (size_t i = 0; i < what->contestant_count; i++)
-        r.versions[i] = contestant_version(&what->contestants[i]);
+    for (size_t i = 0; i < what->contestant_count; i++) {
+        const bench_contestant *who = &what->contestants[i];
+        r.is_left_out[i] = c.against && (who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) &&
+                           !strstr(who->name, c.against);
+        if (!r.is_left_out[i])
+            r.versions[i] = contestant_version(who);
+    }
     report_head(stdout, &r);
     run_groups(&r, &c);
     if (c.json && !report_json(c.json, &r)) {

@@ -17,7 +17,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { BENCH_ROUNDS_MAX = 101, BENCH_CONTESTANTS_MAX = 24, BENCH_ARGUMENTS_MAX = 12 };
+enum {
+    BENCH_ROUNDS_MAX = 101,
+    BENCH_CONTESTANTS_MAX = 24,
+    BENCH_ARGUMENTS_MAX = 12,
+    BENCH_AGAINST_MAX = 4,
+    BENCH_FIGURES_MAX = 4
+};
 
 typedef enum bench_role {
     BENCH_LIDO = 1 << 0, /* each gets a result of its own; its name is added to the case's */
@@ -25,6 +31,8 @@ typedef enum bench_role {
     BENCH_POOL = 1 << 2,  /* a peer too, and no general malloc */
     BENCH_NAIVE = 1 << 3, /* a peer that counts for the second ratio alone */
     BENCH_FLOOR = 1 << 4, /* no peer: what remains when nothing is done */
+    BENCH_VARIANT =
+        1 << 5, /* no peer: lido itself in another setting, to see the setting's price */
 } bench_role;
 
 typedef struct bench_contestant {
@@ -37,6 +45,12 @@ typedef struct bench_contestant {
     const char *patterns; /* the first arguments it takes part in, with spaces; NULL: all */
     const char *extra;    /* one more argument behind those of the case, or NULL */
 } bench_contestant;
+
+/* A contestant that a case wants to see lido beside, whoever is best. */
+typedef struct bench_against {
+    const char *name;
+    double must; /* the ratio that must be reached; 0: none is asked for */
+} bench_against;
 
 typedef enum bench_kind {
     BENCH_PRINTED = 0, /* the median of the numbers that the program prints */
@@ -55,12 +69,16 @@ typedef struct bench_case {
     bool quiet;          /* a run's figure is its quickest window, not the median: for threads in
                                    lock step, where any interruption of either spoils a window */
     bool slow;           /* seconds a run: fewer rounds */
+    bool is_no_cost;     /* tells about the runs; less is not better, and no ratio is made */
     double must[2];      /* ratio to the best peer that must be reached; by lido contestant */
     double must_malloc;  /* the same to the best of BENCH_PEER alone */
     unsigned threads;    /* not 0: the group shows throughput and efficiency beside the cost */
     bool each_own;       /* with threads: the cost is each thread's own, not wall time over all */
     bool left_out;       /* stands in the table as not measured */
-    bool bounded;        /* the first lido contestant has an absolute bar, at_most */
+    bench_against against[BENCH_AGAINST_MAX]; /* lines of the first lido contestant on top */
+    unsigned figure; /* which number of a line is meant; cases that differ in nothing else of the
+                                   run are measured in the same runs */
+    bool bounded;    /* the first lido contestant has an absolute bar, at_most */
     double at_most;
 } bench_case;
 
@@ -73,7 +91,7 @@ typedef struct bench {
 } bench;
 
 /* The main of a bench: --rounds N, --quick, --only TEXT, --json FILE,
- * --urgent, --no-progress, or --help alone.
+ * --against TEXT, --urgent, --no-progress, or --help alone.
  * Returns  0 done, 1 lido could not be measured or the file not written, 2 wrong usage. */
 int bench_main(int argc, char **argv, const bench *what);
 

@@ -147,17 +147,31 @@ static FILE *reread(int file) {
     return stream;
 }
 
+/* The numbers at the beginning of a line; returns how many there are. */
+static size_t read_numbers(const char *line, double *numbers) {
+    size_t count = 0;
+    char *end;
+    for (double number = strtod(line, &end); end != line && count < BENCH_FIGURES_MAX;
+         number = strtod(line, &end)) {
+        numbers[count++] = number;
+        line = end;
+    }
+    return count;
+}
+
 /* Numbers, and the first line as text; closes the file. */
 static void read_output(int file, contestant_output *output) {
     char line[512];
     FILE *stream = reread(file);
     for (bool first = true; fgets(line, sizeof line, stream); first = false) {
-        char *end;
-        double number = strtod(line, &end);
+        double numbers[BENCH_FIGURES_MAX] = {0};
         if (first)
             snprintf(output->text, sizeof output->text, "%.*s", (int)strcspn(line, "\n"), line);
-        if (end != line && output->number_count < CONTESTANT_NUMBERS_MAX)
-            output->numbers[output->number_count++] = number;
+        if (read_numbers(line, numbers) == 0 || output->number_count == CONTESTANT_NUMBERS_MAX)
+            continue;
+        for (size_t i = 0; i < BENCH_FIGURES_MAX; i++)
+            output->numbers[i][output->number_count] = numbers[i];
+        output->number_count++;
     }
     fclose(stream);
 }
@@ -170,7 +184,8 @@ static void read_errors(int file, contestant_output *output, double *instruction
         const char *collected = strstr(line, "Collected : ");
         if (collected)
             *instructions = strtod(collected + 12, NULL);
-        if (output->status == CONTESTANT_FAILED && line[0] != '\n')
+        if ((output->status == CONTESTANT_FAILED || output->status == CONTESTANT_MISSING) &&
+            line[0] != '\n')
             snprintf(output->text, sizeof output->text, "%.*s", (int)strcspn(line, "\n"), line);
     }
     fclose(stream);
@@ -203,7 +218,7 @@ static contestant_output run_command(command *c, bench_kind kind, double *instru
     read_errors(errors, &output, instructions);
     if (traced && output.status == CONTESTANT_DONE) {
         output.status = seen.marks == 2 ? CONTESTANT_DONE : CONTESTANT_FAILED;
-        output.numbers[0] = seen.calls;
+        output.numbers[0][0] = seen.calls;
         output.number_count = 1;
     }
     return output;
@@ -226,6 +241,8 @@ contestant_output contestant_version(const bench_contestant *who) {
     if (output.status == CONTESTANT_DONE && who->expected &&
         strncmp(output.text, who->expected, strlen(who->expected)) != 0)
         output.status = CONTESTANT_MISSING;
+    if (output.status == CONTESTANT_MISSING && output.text[0] == '\0')
+        snprintf(output.text, sizeof output.text, "not built; `make bench` brings what it can");
     return output;
 }
 
@@ -260,7 +277,7 @@ static contestant_output run_instructions(const bench_contestant *who, const ben
     if (output.status == CONTESTANT_DONE)
         output = count_instructions(who, what, "131072", &many);
     if (output.status == CONTESTANT_DONE && few > 0 && many > few) {
-        output.numbers[0] = (many - few) / 65536;
+        output.numbers[0][0] = (many - few) / 65536;
         output.number_count = 1;
     } else if (output.status == CONTESTANT_DONE) {
         output.status = CONTESTANT_FAILED;

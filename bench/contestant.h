@@ -16,8 +16,8 @@ enum { CONTESTANT_TEXT_BYTES = 200, CONTESTANT_NUMBERS_MAX = 64 };
 
 typedef struct contestant_output {
     contestant_status status;
-    double numbers[CONTESTANT_NUMBERS_MAX];
-    size_t number_count;
+    double numbers[BENCH_FIGURES_MAX][CONTESTANT_NUMBERS_MAX]; /* by their place in a line */
+    size_t number_count;                                       /* lines */
     char text[CONTESTANT_TEXT_BYTES]; /* the first line, or what went wrong */
 } contestant_output;
 

@@ -2,7 +2,7 @@
  * report.c -- tables and JSON.
  *
  * In JSON a case of a bench gives one element for each lido contestant (static, shared). The keys of
- * the contract come first; what follows them (ratio_to_naive, floor, rounds, machine) is extra.
+ * the contract come first; what follows them (ratio_to_naive, variants, floor, rounds, machine) is extra.
  */
 #include "report.h"
 
@@ -13,7 +13,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-enum { NAME_WIDTH = 30, COLUMN_WIDTH = 14 };
+enum { NAME_WIDTH = 30, COLUMN_WIDTH = 14, LINE_WIDTH = 116 };
 
 cell *cell_of(const results *r, size_t case_index, size_t contestant) {
     return &r->cells[case_index * r->what->contestant_count + contestant];
@@ -34,6 +34,20 @@ void summarise(cell *c) {
     c->median = n % 2 ? c->rounds[n / 2] : (c->rounds[n / 2 - 1] + c->rounds[n / 2]) / 2;
 }
 
+/* lido / another contestant, or -1 where one of them is not. */
+static double ratio_between(const results *r, size_t case_index, size_t lido, int other_index) {
+    const cell *own = cell_of(r, case_index, lido);
+    if (other_index < 0 || own->status != CONTESTANT_DONE || own->round_count == 0 ||
+        r->what->cases[case_index].is_no_cost)
+        return -1;
+    const cell *other = cell_of(r, case_index, (size_t)other_index);
+    if (other->status != CONTESTANT_DONE || other->round_count == 0)
+        return -1;
+    if (other->median <= 0)
+        return own->median <= 0 ? 1 : -1; /* nought against nought is equal; else no ratio exists */
+    return own->median > 0 ? own->median / other->median : 0;
+}
+
 /* The contestant of some roles with the smallest median, or -1. */
 static int best_of(const results *r, size_t case_index, unsigned roles) {
     int best = -1;
@@ -49,14 +63,7 @@ static int best_of(const results *r, size_t case_index, unsigned roles) {
 }
 
 double ratio_to(const results *r, size_t case_index, size_t lido, unsigned roles) {
-    const cell *own = cell_of(r, case_index, lido);
-    int best = best_of(r, case_index, roles);
-    if (best < 0 || own->status != CONTESTANT_DONE)
-        return -1;
-    double other = cell_of(r, case_index, (size_t)best)->median;
-    if (other <= 0)
-        return own->median <= 0 ? 1 : -1; /* nought against nought is equal; else no ratio exists */
-    return own->median > 0 ? own->median / other : 0;
+    return ratio_between(r, case_index, lido, best_of(r, case_index, roles));
 }
 
 double throughput_of(const results *r, size_t case_index, size_t contestant) {
@@ -134,12 +141,32 @@ static const char *why_not(contestant_status status) {
     return "?";
 }
 
+/* Words from a column on, in lines that a terminal of LINE_WIDTH holds. */
+static void print_wrapped(FILE *stream, const char *text, size_t column) {
+    const char *gap = "";
+    for (; *text; text += strspn(text, " ")) {
+        size_t word = strcspn(text, " ");
+        if (column + word + 1 > LINE_WIDTH) {
+            gap = "\n      ";
+            column = strlen(gap);
+        }
+        fprintf(stream, "%s%.*s", gap, (int)word, text);
+        column += word + 1;
+        text += word;
+        gap = " ";
+    }
+    fputc('\n', stream);
+}
+
 void report_head(FILE *stream, const results *r) {
     char machine[512];
     describe_machine(machine, sizeof machine);
-    fprintf(stream, "bench %s on %s\n", r->what->name, machine);
+    fprintf(stream, "bench %s on ", r->what->name);
+    print_wrapped(stream, machine, 10 + strlen(r->what->name));
     for (size_t i = 0; i < r->what->contestant_count; i++) {
         const contestant_output *version = &r->versions[i];
+        if (r->is_left_out[i])
+            continue;
         fprintf(stream, "  %-*s %s%s%s\n", NAME_WIDTH, r->what->contestants[i].name,
                 version->status == CONTESTANT_DONE ? "" : why_not(version->status),
                 version->status == CONTESTANT_DONE || version->text[0] == '\0' ? "" : ": ",
@@ -172,6 +199,14 @@ static bool took_part(const results *r, size_t first, size_t last, size_t contes
     return false;
 }
 
+/* 0.125 wants its third place, 0.80 does not, 250 none. */
+static int places_of(double bar) {
+    if (bar >= 10)
+        return 0;
+    double hundredths = bar * 100;
+    return hundredths - (double)(long)(hundredths + 1e-6) > 1e-3 ? 3 : 2;
+}
+
 /* A figure beside its bar: "0.72 ≤0.80" or "0.91 >0.80"; without a bar, the figure alone. */
 static void print_against_bar(FILE *stream, double figure, bool has_bar, double bar) {
     char text[64];
@@ -180,7 +215,7 @@ static void print_against_bar(FILE *stream, double figure, bool has_bar, double 
         snprintf(text, sizeof text, "-");
     else if (has_bar)
         snprintf(text, sizeof text, "%.*f %s%.*f", figure < 100 ? 2 : 0, figure,
-                 holds ? "\u2264" : ">", bar < 10 ? 2 : 0, bar);
+                 holds ? "\u2264" : ">", places_of(bar), bar);
     else
         snprintf(text, sizeof text, "%.2f", figure);
     /* The sign is one column wide and three bytes long. */
@@ -213,10 +248,42 @@ static void print_ratio_line(FILE *stream, const results *r, size_t first, size_
     fputc('\n', stream);
 }
 
+/* What a case asks of lido beside a contestant, or NULL. */
+static const bench_against *against_of(const bench_case *one, const char *name) {
+    for (size_t i = 0; i < BENCH_AGAINST_MAX && one->against[i].name; i++) {
+        if (strcmp(one->against[i].name, name) == 0)
+            return &one->against[i];
+    }
+    return NULL;
+}
+
+/* A line for each contestant that a case of the group names. */
+static void print_against(FILE *stream, const results *r, size_t first, size_t last, size_t lido) {
+    for (size_t k = 0; k < r->what->contestant_count; k++) {
+        const char *other = r->what->contestants[k].name;
+        char name[128];
+        bool any = false;
+        for (size_t i = first; i <= last; i++)
+            any = any || (r->ran[i] && against_of(&r->what->cases[i], other));
+        if (!any || r->is_left_out[k])
+            continue;
+        snprintf(name, sizeof name, "%s / %s", r->what->contestants[lido].name, other);
+        fprintf(stream, "  %-*s", NAME_WIDTH, name);
+        for (size_t i = first; i <= last; i++) {
+            const bench_against *bar = against_of(&r->what->cases[i], other);
+            double ratio = r->ran[i] && bar ? ratio_between(r, i, lido, (int)k) : -1;
+            print_against_bar(stream, ratio, bar && bar->must > 0, bar ? bar->must : 0);
+        }
+        fputc('\n', stream);
+    }
+}
+
 /* The lines below a table that say how one lido contestant stands; order counts them from 0. */
 static void print_ratios(FILE *stream, const results *r, size_t first, size_t last, size_t lido,
                          unsigned order) {
     print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER | BENCH_POOL, "best peer");
+    if (order == 0)
+        print_against(stream, r, first, last, lido);
     if (group_has_bar(r, first, last, false) && order == 0)
         print_ratio_line(stream, r, first, last, lido, order, BENCH_PEER, "best malloc");
     print_ratio_line(stream, r, first, last, lido, order, BENCH_NAIVE, "naive");
@@ -272,7 +339,7 @@ void report_group(FILE *stream, const results *r, size_t first, size_t last) {
     for (int is_share = 0; what->cases[first].threads && is_share < 2; is_share++)
         print_scaling(stream, r, first, last, is_share);
     for (size_t k = 0; k < what->contestant_count; k++) {
-        if (what->contestants[k].role != BENCH_LIDO)
+        if (what->contestants[k].role != BENCH_LIDO || what->cases[first].is_no_cost)
             continue;
         if (took_part(r, first, last, k))
             print_ratios(stream, r, first, last, k, order);
@@ -313,14 +380,14 @@ static void json_ratio(FILE *stream, const char *key, double ratio) {
         fprintf(stream, ",\n   \"%s\": %.4g", key, ratio);
 }
 
-static void json_peers(FILE *stream, const results *r, size_t case_index) {
+static void json_contestants(FILE *stream, const results *r, size_t case_index, const char *key,
+                             unsigned roles) {
     const char *separator = "";
-    fputs(",\n   \"peers\": {", stream);
+    fprintf(stream, ",\n   \"%s\": {", key);
     for (size_t i = 0; i < r->what->contestant_count; i++) {
         const bench_contestant *who = &r->what->contestants[i];
         const cell *c = cell_of(r, case_index, i);
-        if (!(who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) ||
-            c->status != CONTESTANT_DONE || c->round_count == 0)
+        if (!(who->role & roles) || c->status != CONTESTANT_DONE || c->round_count == 0)
             continue;
         fprintf(stream, "%s\n     ", separator);
         json_text(stream, who->name);
@@ -350,9 +417,10 @@ static void json_case(FILE *stream, const results *r, size_t case_index, size_t 
     fputs(",\n   \"lido\": {", stream);
     json_figures(stream, r, case_index, lido);
     fputc('}', stream);
-    json_peers(stream, r, case_index);
+    json_contestants(stream, r, case_index, "peers", BENCH_PEER | BENCH_POOL | BENCH_NAIVE);
     json_ratio(stream, "ratio_to_best", ratio_to(r, case_index, lido, BENCH_PEER | BENCH_POOL));
     json_ratio(stream, "ratio_to_naive", ratio_to(r, case_index, lido, BENCH_NAIVE));
+    json_contestants(stream, r, case_index, "variants", BENCH_VARIANT);
     fputs(",\n   \"floor\": ", stream);
     if (floor >= 0) {
         fputc('{', stream);

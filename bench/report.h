@@ -18,8 +18,9 @@ typedef struct cell {
 typedef struct results {
     const bench *what;
     contestant_output versions[BENCH_CONTESTANTS_MAX];
-    cell *cells; /* [case][contestant] */
-    bool *ran;   /* cases that were asked for */
+    cell *cells;                             /* [case][contestant] */
+    bool *ran;                               /* cases that were asked for */
+    bool is_left_out[BENCH_CONTESTANTS_MAX]; /* contestants that were not */
 } results;
 
 cell *cell_of(const results *r, size_t case_index, size_t contestant);

@@ -1,24 +1,28 @@
 /* SPDX-License-Identifier: MIT
- * object_lido.c -- lido's object pool as a contestant, tracking on. */
+ * object_lido.c -- lido's object pool as a contestant: tracking on, in the order it is compiled for. */
 #include <lido/object_pool.h>
 
 typedef lido_lease peer_object;
 #include "../object_work.h"
 
+#ifndef ORDER
+#define ORDER LIDO_OBJECT_POOL_BOUNDED
+#endif
+
 static lido_object_pool *pool;
 
 static int create(void *context, void **object) {
     (void)context;
-    static char objects[WORKER_THREADS_MAX];
+    static char objects[OBJECTS_MAX];
     static unsigned made;
-    *object = &objects[made++ % WORKER_THREADS_MAX];
+    *object = &objects[made++ % OBJECTS_MAX];
     return 0;
 }
 
 static void peer_open(unsigned object_count) {
     if (lido_object_pool_create(LIDO_OBJECT_POOL_OPTIONS(.name = "bench",
                                                          .object_limit = object_count,
-                                                         .create = create),
+                                                         .order = ORDER, .create = create),
                                 &pool) != LIDO_OK ||
         lido_object_pool_prepare(pool, object_count) != LIDO_OK)
         worker_fail("%s", lido_last_error());

@@ -10,11 +10,11 @@ typedef struct peer_object {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t returned = PTHREAD_COND_INITIALIZER;
-static void *idle[WORKER_THREADS_MAX];
+static void *idle[OBJECTS_MAX];
 static unsigned idle_count;
 
 static void peer_open(unsigned object_count) {
-    static char objects[WORKER_THREADS_MAX];
+    static char objects[OBJECTS_MAX];
     for (; idle_count < object_count; idle_count++)
         idle[idle_count] = &objects[idle_count];
 }

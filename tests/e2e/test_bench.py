@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import tempfile
 import unittest
@@ -27,9 +28,10 @@ class BenchTest(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         self.file = pathlib.Path(folder.name) / "results.json"
 
-    def results(self, *words):
+    def results(self, *words, slow=False):
         rounds = [] if "--rounds" in words else ["--rounds", "2"]
-        done = bench(*words, *rounds, "--quick", "--no-progress", "--json", str(self.file))
+        quick = [] if slow else ["--quick"]
+        done = bench(*words, *rounds, *quick, "--no-progress", "--json", str(self.file))
         self.assertEqual(done.returncode, 0, done.stderr)
         return done, json.loads(self.file.read_text())
 
@@ -51,7 +53,8 @@ class BenchTest(unittest.TestCase):
             self.assertEqual(bench("object_pool", "--rounds", rounds).returncode, 2, rounds)
 
     def test_a_file_that_cannot_be_written_is_a_failure(self):
-        done = bench("object_pool", "--quick", "--rounds", "1", "--only", "1 thread", "--json", "no/such/folder/x.json")
+        done = bench("object_pool", "--quick", "--rounds", "1", "--only", "1 thread", "--against", "mutex",
+                     "--json", "no/such/folder/x.json")
         self.assertEqual(done.returncode, 1)
         self.assertIn("no/such/folder/x.json", done.stderr)
 
@@ -74,15 +77,50 @@ class BenchTest(unittest.TestCase):
         self.assertIn("lido static / best peer", done.stdout)
 
     def test_a_ratio_is_null_where_no_peer_is(self):
-        _, results = self.results("object_pool", "--only", "8 on 4")
-        self.assertEqual(len(results), 2)
+        for against in ("mutex", "apr"):
+            _, results = self.results("object_pool", "--only", "8 on 4", "--against", against, "--rounds", "1")
+            self.assertEqual(len(results), 2)
+            for result in results:
+                good = set(result["peers"]) - NAIVE
+                self.assertEqual(result["ratio_to_best"] is None, not good, result)
+
+    def test_only_the_peers_that_were_asked_for_take_part_in_tables_of_120_columns(self):
+        done, results = self.results("object_pool", "--only", "8 on 8", "--against", "condition", "--rounds", "1")
+        self.assertEqual({name for r in results for name in r["peers"]}, {"mutex and condition variable"})
+        self.assertNotIn("apr", done.stdout)
+        for line in done.stdout.splitlines():
+            self.assertLessEqual(len(line), 120, line)
+
+    def test_a_peer_that_is_not_here_is_named_with_a_way_out_and_is_no_failure(self):
+        with tempfile.TemporaryDirectory() as folder:
+            here = pathlib.Path(folder) / "peers"
+            here.mkdir()
+            for file in (LIDO.parent / "bench" / "peers").glob("object_lido_*"):
+                (here / file.name).symlink_to(file)
+            program = pathlib.Path(folder) / "bench_object_pool"
+            shutil.copy2(LIDO.parent / "bench" / program.name, program)
+            done = subprocess.run([str(program), "--quick", "--rounds", "1", "--only", "2 on 2", "--no-progress"],
+                                  capture_output=True, text=True, check=False, timeout=300)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        for peer in ("apr_reslist", "HikariCP", "commons-pool2", "r2d2", "Go sync.Pool", "mutex and condition variable"):
+            self.assertRegex(done.stdout, re.escape(peer) + r" +missing: not built; `make bench`")
+        self.assertRegex(done.stdout, r"lido static / best peer( +-)+\n")
+
+    def test_what_threads_wait_for_is_three_figures_of_the_same_runs(self):
+        _, results = self.results("object_pool", "--only", "8 on 4, holds of 1 us", "--against", "mutex", "--rounds", "1", slow=True)
+        cases = {r["case"]: r for r in results}
+        self.assertEqual(len(cases), 6)
         for result in results:
-            good = set(result["peers"]) - NAIVE
-            self.assertEqual(result["ratio_to_best"] is None, not good, result)
+            self.assertIn("mutex and condition variable", result["peers"])
+            self.assertEqual(set(result["variants"]), {"lido strict", "lido unordered"})
+        share = cases["share of acquires that waited, 8 on 4, holds of 1 us, lido static"]
+        for figures in [share["lido"], *share["peers"].values()]:
+            self.assertTrue(0 <= figures["min"] <= figures["max"] <= 100, figures)
 
     def test_the_results_of_several_benches_are_one_array(self):
-        _, results = self.results("object_pool", "block_pool", "--only", "acquire", "--rounds", "1")
-        self.assertEqual({r["bench"] for r in results}, {"object_pool", "block_pool"})
+        # Both have a case for a process with one thread: "..., only thread" and "..., one thread".
+        _, results = self.results("object_pool", "lock", "--only", ", on", "--rounds", "1", "--against", "mutex")
+        self.assertEqual({r["bench"] for r in results}, {"object_pool", "lock"})
 
     def test_scaling_compares_with_one_thread_and_stops_at_the_processors_there_are(self):
         done, results = self.results("scaling", "--only", "dense_pool", "--rounds", "1")

@@ -74,7 +74,7 @@ static void list_benches(FILE *stream, const plan *p) {
 
 static void print_usage(FILE *stream, const plan *p) {
     fputs("usage: lido bench [NAME...] [--json FILE] [--rounds N] [--quick] [--only TEXT]\n"
-          "                  [--urgent] [--no-progress]\n\n"
+          "                  [--against TEXT] [--urgent] [--no-progress]\n\n"
           "Measures lido beside its peers, all benches or those named; `make bench`\n"
           "installs the peers. docs/bench.md says how to read it. scaling measures all\n"
           "capabilities with 1 thread to twice the processors, as far as there are any.\n\n"
@@ -82,6 +82,7 @@ static void print_usage(FILE *stream, const plan *p) {
           "  --rounds N     how often each contestant runs\n"
           "  --quick        fewer rounds, shorter windows, no slow cases\n"
           "  --only TEXT    only cases whose name holds this text\n"
+          "  --against TEXT only peers whose name holds this text\n"
           "  --urgent       contestants go before other programs (needs the right to)\n\n",
           stream);
     list_benches(stream, p);
@@ -111,7 +112,8 @@ static int read_words(plan *p, int argc, char *argv[]) {
             p->help = true;
         } else if (strcmp(argv[i], "--json") == 0 && has_value) {
             p->json = argv[++i];
-        } else if ((strcmp(argv[i], "--rounds") == 0 || strcmp(argv[i], "--only") == 0) &&
+        } else if ((strcmp(argv[i], "--rounds") == 0 || strcmp(argv[i], "--only") == 0 ||
+                    strcmp(argv[i], "--against") == 0) &&
                    has_value) {
             fine = pass_on(p, argv[i]) && pass_on(p, argv[i + 1]);
             i++;
