@@ -19,7 +19,10 @@ VERDICTS = {"pass", "fail", "not measured"}
 # Properties that hold since the first version of the block pool, on any machine, under any sanitizer.
 HOLD = {"basics", "efficiency", "fragmentation", "intensive", "A1-fixed", "A4-exact", "A5-twice", "A5-foreign",
         "A5-index", "A7-equal", "A9-checks", "A10-simulation", "C4-world", "C4-reuse", "C4-handles",
-        "B2-sizing", "B5-budget", "C2-leaks", "C3-return", "C14-million"}
+        "B2-sizing", "B5-budget", "C2-leaks", "C3-return", "C14-million", "B1-kept", "B1-sessions", "B4-bounded",
+        "B4-exact"}
+PEERS = {"A2-peers", "A8-merge", "B1-peers", "B4-peers"}
+FEW_PROCESSORS = {8: {"B7-scaling"}, 2: {"B7-private", "B7-affinity"}}
 
 
 def run(*arguments, **options):
@@ -55,7 +58,8 @@ class Validate(unittest.TestCase):
         self.assertEqual(ids[:5], CHECKS)
         self.assertEqual(len(ids), len(set(ids)))
         named = {name for row in self.rows.values() for name in row["requirement"].split()}
-        self.assertEqual(named, {f"A{n}" for n in range(1, 11)} | {"B2", "B3", "B5", "C1", "C2", "C3", "C4", "C13", "C14"})
+        self.assertEqual(named, {f"A{n}" for n in range(1, 11)}
+                         | {"B1", "B2", "B3", "B4", "B5", "B7", "C1", "C2", "C3", "C4", "C13", "C14"})
 
     def test_json_has_its_schema(self):
         r = self.report
@@ -82,7 +86,11 @@ class Validate(unittest.TestCase):
         self.assertEqual({name: self.rows[name]["verdict"] for name in HOLD}, dict.fromkeys(HOLD, "pass"))
 
     def test_rows_are_measured(self):
-        absent = {"A2-peers", "A8-merge"} | ({"A7-matrix", "A7-particles", "C4-ticks"} if self.report["machine"]["sanitizer"] else set())
+        absent = set(PEERS)
+        if self.report["machine"]["sanitizer"]:
+            absent |= {"A7-matrix", "A7-particles", "C4-ticks", "B7-private", "B7-scaling"}
+        for least, rows in FEW_PROCESSORS.items():
+            absent |= rows if len(os.sched_getaffinity(0)) < least else set()
         self.assertEqual({name for name, row in self.rows.items() if row["verdict"] == "not measured"}, absent)
 
     def spoil(self, names):
@@ -110,8 +118,8 @@ class Validate(unittest.TestCase):
         self.spoil(self.breakable[1::2])
 
     def test_only_rows_for_others_cannot_be_broken(self):
-        self.assertEqual(set(self.rows) - set(self.breakable), {"A2-peers", "A8-merge"})
-        for name in ("A2-peers", "A8-merge"):
+        self.assertEqual(set(self.rows) - set(self.breakable), PEERS)
+        for name in PEERS:
             self.assertEqual(self.rows[name]["verdict"], "not measured")
 
     def test_markdown_is_one_table_of_all_rows(self):

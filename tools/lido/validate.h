@@ -75,6 +75,17 @@ void validate_leaks(struct row *row);
 void validate_return(struct row *row);
 void validate_million(struct row *row);
 
+/* What threads share: locks, the ring, nothing. */
+void validate_blame(struct row *row);
+void validate_waits_kept(struct row *row);
+void validate_sessions(struct row *row);
+void validate_inspect_locks(struct row *row);
+void validate_ring_bounded(struct row *row);
+void validate_ring_exact(struct row *row);
+void validate_private(struct row *row);
+void validate_affinity(struct row *row);
+void validate_scaling(struct row *row);
+
 /* Real programs. */
 void validate_growth(struct row *row);
 void validate_equal(struct row *row);

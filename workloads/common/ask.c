@@ -52,3 +52,7 @@ char *ask_python(const char *code) {
     free(question);
     return answer;
 }
+
+char *ask_python_library(void) {
+    return ask_python("import sysconfig; print(sysconfig.get_path('stdlib'))");
+}

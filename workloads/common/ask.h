@@ -10,4 +10,7 @@ char *ask_program(char *const arguments[]);
 /* The same of python3, for a line of Python. */
 char *ask_python(const char *code);
 
+/* The folder of Python's standard library, which is there to be analysed. */
+char *ask_python_library(void);
+
 #endif

@@ -16,55 +16,59 @@ static void stop(struct crew *crew) {
 }
 
 /* The next item; did: the one before is done. */
-static void *take(struct crew *crew, struct crew_hand *hand, bool did) {
+static void *take(struct crew_hand *hand, bool did) {
+    struct crew *crew = hand->crew;
     void *item;
     if (lido_ring_remove(crew->ring, LIDO_FOREVER, &item) != LIDO_OK)
         item = NULL; /* closed and empty */
-    hold(&crew->lock);
-    crew->done += did;
+    hold(&hand->lock);
+    hand->done += did;
     hand->item = item;
-    bool half = did && crew->done == crew->count / 2;
-    let_go(&crew->lock);
-    if (half && crew->half != NULL)
-        crew->half(crew->context);
+    let_go(&hand->lock);
+    if (item == (char *)crew->items + crew->count / 2 * crew->item_bytes && crew->locks != NULL)
+        lock_report_half(crew->locks);
     return item;
 }
 
-static void *run_thread(void *context) {
-    struct crew *crew = context;
-    uint64_t thread_id = (uint64_t)gettid();
+/* So many threads have ended, or could not be started. */
+static void end(struct crew *crew, uint32_t threads) {
     hold(&crew->lock);
-    struct crew_hand *hand = &crew->hands[crew->started++];
-    hand->thread_id = thread_id;
+    crew->running -= threads;
+    bool all = crew->running == 0;
     let_go(&crew->lock);
+    if (all)
+        watch_end(&crew->watch);
+}
+
+static void *run_thread(void *context) {
+    struct crew_hand *hand = context;
+    struct crew *crew = hand->crew;
+    hold(&hand->lock);
+    hand->thread_id = (uint64_t)gettid();
+    let_go(&hand->lock);
     bool good = false;
-    for (void *item; (item = take(crew, hand, good)) != NULL;) {
+    for (void *item; (item = take(hand, good)) != NULL;) {
         good = crew->work(crew->context, item);
         if (!good)
             stop(crew);
     }
     crew->end_thread();
-    hold(&crew->lock);
-    bool last = --crew->running == 0;
-    let_go(&crew->lock);
-    if (last)
-        watch_end(&crew->watch);
+    end(crew, 1);
     return NULL;
 }
 
-void crew_read(struct crew *crew, uint32_t *done, uint32_t *left) {
-    lido_ring_stats stats = {.struct_size = sizeof stats};
-    (void)lido_ring_read_stats(crew->ring, &stats);
-    *left = (uint32_t)stats.length;
-    hold(&crew->lock);
-    *done = crew->done;
-    let_go(&crew->lock);
+static uint32_t count_done(struct crew *crew) {
+    uint32_t done = 0;
+    for (uint32_t i = 0; i < crew->threads; i++) {
+        hold(&crew->hands[i].lock);
+        done += crew->hands[i].done;
+        let_go(&crew->hands[i].lock);
+    }
+    return done;
 }
 
 static uint32_t read_done(void *context) {
-    uint32_t done, left;
-    crew_read(context, &done, &left);
-    return done;
+    return count_done(context);
 }
 
 static void interrupt(void *context) {
@@ -75,16 +79,22 @@ static void interrupt(void *context) {
 
 static void tell(void *context) {
     struct crew *crew = context;
+    lido_ring_stats stats = {.struct_size = sizeof stats};
+    (void)lido_ring_read_stats(crew->ring, &stats);
+    fprintf(stderr, "\n%s: %u of %u done after %.1f s, %u not begun by anybody\n", crew->name,
+            count_done(crew), crew->count, (double)(lido_now_ns() - crew->begin_ns) / 1e9,
+            (uint32_t)stats.length);
     if (crew->tell != NULL)
         crew->tell(crew->context);
 }
 
 void *crew_at_hand(struct crew *crew, uint64_t thread_id) {
     void *item = NULL;
-    hold(&crew->lock);
-    for (uint32_t i = 0; i < crew->started; i++)
+    for (uint32_t i = 0; i < crew->threads; i++) {
+        hold(&crew->hands[i].lock);
         item = crew->hands[i].thread_id == thread_id ? crew->hands[i].item : item;
-    let_go(&crew->lock);
+        let_go(&crew->hands[i].lock);
+    }
     return item;
 }
 
@@ -107,16 +117,15 @@ static bool fill(struct crew *crew) {
 static int start(struct crew *crew, pthread_t *threads) {
     uint32_t started = 0;
     int error = 0;
+    crew->lock = (lido_mutex)LIDO_MUTEX_INIT("crew");
+    crew->hands = must_realloc(NULL, crew->threads * sizeof *crew->hands);
     crew->running =
         crew->threads; /* as if all were there: nobody is the last before that is known */
+    for (uint32_t i = 0; i < crew->threads; i++)
+        crew->hands[i] = (struct crew_hand){.crew = crew, .lock = LIDO_MUTEX_INIT("crew")};
     for (; started < crew->threads && error == 0; started += error == 0)
-        error = pthread_create(&threads[started], NULL, run_thread, crew);
-    hold(&crew->lock);
-    crew->running -= crew->threads - started;
-    bool all_gone = crew->running == 0;
-    let_go(&crew->lock);
-    if (all_gone)
-        watch_end(&crew->watch);
+        error = pthread_create(&threads[started], NULL, run_thread, &crew->hands[started]);
+    end(crew, crew->threads - started);
     crew->threads = started;
     return started > 0 ? 0 : error;
 }
@@ -124,10 +133,9 @@ static int start(struct crew *crew, pthread_t *threads) {
 const char *crew_run(struct crew *crew) {
     if (!fill(crew))
         return lido_last_error();
-    pthread_t *threads = must_realloc(NULL, crew->threads * sizeof *threads);
-    crew->hands = must_realloc(NULL, crew->threads * sizeof *crew->hands);
-    memset(crew->hands, 0, crew->threads * sizeof *crew->hands);
-    crew->lock = (lido_mutex)LIDO_MUTEX_INIT("crew");
+    uint32_t asked = crew->threads;
+    crew->begin_ns = lido_now_ns();
+    pthread_t *threads = must_realloc(NULL, asked * sizeof *threads);
     crew->watch = (struct watch){.name = crew->name,
                                  .silent = crew->silent,
                                  .read_done = read_done,
@@ -142,9 +150,12 @@ const char *crew_run(struct crew *crew) {
     for (uint32_t i = 0; i < crew->threads; i++)
         pthread_join(threads[i], NULL);
     watch_close(&crew->watch);
+    crew->done = count_done(crew);
     stop(crew);
     (void)lido_ring_destroy(crew->ring);
     (void)lido_mutex_destroy(&crew->lock);
+    for (uint32_t i = 0; i < asked; i++)
+        (void)lido_mutex_destroy(&crew->hands[i].lock);
     free(crew->hands);
     free(threads);
     return error == 0 ? NULL : strerror(error);

@@ -10,15 +10,19 @@
 #define COMMON_CREW_H
 
 #include "hold.h"
+#include "lock_report.h"
 #include "watch.h"
 
 #include <lido/ring.h>
 #include <stddef.h>
 
-/* What a thread is at. */
+/* What a thread is at. Each has a lock of its own, which only who asks takes beside it. */
 struct crew_hand {
+    struct crew *crew;
+    lido_mutex lock;    /* over the rest */
     uint64_t thread_id; /* as the kernel counts */
     void *item;         /* NULL: nothing */
+    uint32_t done;
 };
 
 struct crew {
@@ -31,16 +35,18 @@ struct crew {
     /* Does one item; false: begin no more. */
     bool (*work)(void *context, void *item);
     void (*end_thread)(void);    /* the last that each thread does */
-    void (*half)(void *context); /* when half of the items are done; in the thread that did it */
-    void (*tell)(void *context); /* says on standard error who is at what: SIGUSR1, Ctrl-C */
+    void (*tell)(void *context); /* on standard error, who is at what: SIGUSR1, Ctrl-C; or NULL */
     void *context;
+    struct lock_report *locks; /* told when half of the items are done or at hand; or NULL */
 
     /* Set by crew_run. */
     lido_ring *ring;
     struct watch watch;
-    lido_mutex lock; /* over all below */
-    struct crew_hand *hands;
-    uint32_t started, done, running;
+    uint64_t begin_ns;
+    struct crew_hand *hands; /* one a thread */
+    lido_mutex lock;         /* over running */
+    uint32_t running;
+    uint32_t done; /* set at the end */
     bool interrupted;
 };
 
@@ -49,7 +55,5 @@ const char *crew_run(struct crew *crew);
 
 /* Returns  the item that a thread is at, or NULL. */
 void *crew_at_hand(struct crew *crew, uint64_t thread_id);
-/* How many items are done, and how many nobody has begun. */
-void crew_read(struct crew *crew, uint32_t *done, uint32_t *left);
 
 #endif

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const TSLanguage *tree_sitter_python(void);
-
 enum { SOURCE_LIMIT_BYTES = 64 << 20, KEPT_SOURCE_BYTES = 1 << 20 /* more is not kept warm */ };
 
 bool detector_prepare(void) {

@@ -72,19 +72,29 @@ static void translate_all(struct run *run, struct detector *d, uint32_t file) {
 
 void groups_take(struct run *run, struct detector *d, uint32_t file) {
     struct source_file *result = &run->corpus.files.items[file];
-    bool early = run->options.one_lock;
-    if (early)
-        hold(&run->lock);
+    struct fact_part *part = &run->parts[file % FACT_PARTS];
     translate_all(run, d, file);
-    if (!early)
-        hold(&run->lock);
+    hold(&part->lock);
     for (uint32_t i = 0; i < d->facts.count; i++)
-        *array_push(&run->facts) = d->facts.items[i];
-    let_go(&run->lock);
+        *array_push(&part->facts) = d->facts.items[i];
+    let_go(&part->lock);
     if (d->reason.count > 0 && result->reason == NULL)
         result->reason = must_copy(d->reason.items, d->reason.count);
     result->bytes = d->bytes;
     result->done = true;
+}
+
+/* Brings the parts together, each freed before the next one, and takes what binds names apart. */
+void groups_gather(struct run *run) {
+    for (int part = 0; part < FACT_PARTS; part++) {
+        struct fact_part *from = &run->parts[part];
+        for (uint32_t i = 0; i < from->facts.count; i++) {
+            bool binds = from->facts.items[i].sort == SORT_BIND;
+            *(binds ? array_push(&run->binds) : array_push(&run->facts)) = from->facts.items[i];
+        }
+        free(from->facts.items);
+        lido_mutex_destroy(&from->lock);
+    }
 }
 
 /* ---- From facts to places --------------------------------------------------------------------- */
@@ -278,14 +288,10 @@ static int by_text(const void *a, const void *b, void *context) {
 void groups_finish(struct run *run) {
     struct fact *facts = run->facts.items;
     uint32_t count = 0;
-    for (uint32_t i = 0; i < run->facts.count; i++) {
-        if (facts[i].sort == SORT_BIND)
-            *array_push(&run->binds) = facts[i];
-    }
     prepare_binds(run);
     for (uint32_t i = 0; i < run->facts.count; i++) {
         facts[count] = facts[i];
-        count += facts[i].sort != SORT_BIND && resolve(run, &facts[count]);
+        count += resolve(run, &facts[count]);
     }
     if (count > 0)
         qsort(facts, count, sizeof *facts, by_order);

@@ -104,7 +104,9 @@ static bool find(struct run *run, bool *bad_rule) {
     bool ready = run->options.measure != NULL && strcmp(run->options.measure, "ready") == 0;
     if (run->options.locks && !lock_report_start(&run->locks))
         return snprintf(run->failure, sizeof run->failure, "%s", lido_last_error()) < 0;
-    run->lock = (lido_mutex)LIDO_MUTEX_INIT("facts");
+    for (int i = 0; i < FACT_PARTS; i++)
+        run->parts[i].lock = (lido_mutex)LIDO_MUTEX_INIT("facts");
+    run->lock = (lido_mutex)LIDO_MUTEX_INIT("run");
     run->rules.lock = (lido_mutex)LIDO_MUTEX_INIT("rules");
     shared_strings_begin(&run->strings);
     bool good = workers_prepare(run);
@@ -112,6 +114,7 @@ static bool find(struct run *run, bool *bad_rule) {
     good = good && (ready ? measure_getting_ready(run) : workers_run(run));
     good = workers_end(run) && good;
     pooled_malloc_thread_end();
+    groups_gather(run);
     if (good)
         groups_finish(run);
     shared_strings_close(&run->strings);
@@ -194,8 +197,7 @@ int inspect_main(int argc, char *argv[]) {
     if (status != EXIT_DONE)
         return status < 0 ? EXIT_DONE : status;
     if (run.options.dir == NULL)
-        run.options.dir = standard_library =
-            ask_python("import sysconfig; print(sysconfig.get_path('stdlib'))");
+        run.options.dir = standard_library = ask_python_library();
     if (run.options.dir == NULL)
         return complain("no DIR is given, and python3 does not say where its standard library is",
                         "name the folder to inspect", EXIT_FAILED);

@@ -41,6 +41,7 @@ struct source_file {
 };
 
 #define NONE UINT32_MAX /* no file, no function */
+enum { FACT_PARTS = 16 };
 
 struct corpus {
     struct found_files found;
@@ -187,6 +188,7 @@ void meaning_enter(struct detector *d, const struct frame *frame);
 void position_enter(struct detector *d, const struct frame *frame);
 void algorithm_finish(struct detector *d);
 
+const TSLanguage *tree_sitter_python(void);
 /* Makes the tables that all detectors share; false, after a message: the grammar does not fit. */
 bool detector_prepare(void);
 /* The callbacks of the pool; the context is the run. Creating fails if a rule does not compile. */
@@ -283,10 +285,14 @@ struct run {
     struct lock_report locks; /* with options.locks */
 
     struct shared_strings strings;
-    lido_mutex lock;          /* over the next two, while there are threads */
-    ARRAY(struct fact) facts; /* later: places, by group */
-    char failure[1024];       /* why no more files can be done; "": all is well */
+    struct fact_part {
+        lido_mutex lock;
+        ARRAY(struct fact) facts;
+    } parts[FACT_PARTS]; /* of file N in part N % FACT_PARTS */
+    lido_mutex lock;
+    char failure[1024]; /* under the lock: why no more files can be done; "": all is well */
 
+    ARRAY(struct fact) facts; /* of all parts; later: places, by group */
     ARRAY(struct fact) binds; /* those of SORT_BIND */
     uint64_t bytes, detect_ns, hand_over_ns;
     ARRAY(struct finding) findings; /* by kind, key, first place */
@@ -299,7 +305,9 @@ struct run {
 
 /* Copies a file's results out of the detector; from any thread. */
 void groups_take(struct run *run, struct detector *d, uint32_t file);
-/* Makes the findings; all workers have ended. */
+/* Brings together what was copied; all workers have ended. */
+void groups_gather(struct run *run);
+/* Makes the findings. */
 void groups_finish(struct run *run);
 extern const char *const role_names[], *const locality_names[];
 

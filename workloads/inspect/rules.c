@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-const TSLanguage *tree_sitter_python(void);
-
 enum { QUERY_LIMIT_BYTES = 1 << 20 };
 
 bool rules_read(struct ruleset *rules, const char *path) {

@@ -70,9 +70,13 @@ static bool analyse_file(void *context, void *item) {
     if (!acquire(run, &lease))
         return fail(run, file->path);
     uint64_t acquired_ns = lido_now_ns();
+    if (run->options.one_lock)
+        hold(&run->lock);
     detector_run(lease.object, number);
     uint64_t run_ns = lido_now_ns();
     groups_take(run, lease.object, number);
+    if (run->options.one_lock)
+        let_go(&run->lock);
     if (run->detectors == NULL)
         detector_destroy(NULL, lease.object);
     else if (lido_object_pool_release(run->detectors, &lease) != LIDO_OK)
@@ -88,21 +92,10 @@ static const char *path_at_hand(void *context, uint64_t thread_id) {
     return item != NULL ? run->corpus.files.items[(uint32_t)*item].path : NULL;
 }
 
-/* What somebody wants to know who asks why it takes so long. */
 static void tell(void *context) {
     struct run *run = context;
-    uint32_t done, left;
-    crew_read(&run->crew, &done, &left);
-    fprintf(stderr, "\ninspect: %u of %u files done after %.1f s, %u nobody has begun\n", done,
-            run->crew.count, (double)(lido_now_ns() - run->begin_ns) / 1e9, left);
     if (run->detectors != NULL)
         pool_report_tell(run->detectors, stderr, path_at_hand, run);
-}
-
-static void half_done(void *context) {
-    struct run *run = context;
-    if (run->options.locks)
-        lock_report_half(&run->locks);
 }
 
 bool workers_run(struct run *run) {
@@ -114,11 +107,11 @@ bool workers_run(struct run *run) {
                               .count = run->corpus.work_count,
                               .work = analyse_file,
                               .end_thread = pooled_malloc_thread_end,
-                              .half = half_done,
                               .tell = tell,
-                              .context = run};
-    const char *error = crew_run(&run->crew);
-    if (error != NULL)
-        snprintf(run->failure, sizeof run->failure, "no thread can be started: %s", error);
+                              .context = run,
+                              .locks = run->options.locks ? &run->locks : NULL};
+    const char *why = crew_run(&run->crew);
+    if (why != NULL)
+        snprintf(run->failure, sizeof run->failure, "no thread can be started: %s", why);
     return run->failure[0] == '\0';
 }
