@@ -68,8 +68,15 @@ static bool is_request_due(const struct lido__leases *leases) {
            (leases->is_closed || has_free(leases));
 }
 
+/* How a request is told; a copy, since the request may be gone by then. */
+struct notification {
+    void (*notify)(void *context);
+    void *context;
+    int descriptor;
+};
+
 /* Serves a request that is first, if anything is free. True: it has to be told. */
-static bool serve_request(struct lido__leases *leases, struct lido__request *told) {
+static bool serve_request(struct lido__leases *leases, struct notification *told) {
     struct lido__waiter *first = leases->first_waiter;
     struct lido__request *request = (struct lido__request *)(void *)first;
     bool no_memory = false;
@@ -92,7 +99,7 @@ static bool serve_request(struct lido__leases *leases, struct lido__request *tol
         }
     }
     leave_queue(leases, first);
-    *told = *request;
+    *told = (struct notification){request->notify, request->context, request->descriptor};
     return true;
 }
 
@@ -127,14 +134,14 @@ static _Atomic(uint32_t) *offer(struct lido__leases *leases) {
 
 void lido__leases_unlock_and_wake(struct lido__leases *leases) {
     _Atomic(uint32_t) *told[WAKE_BATCH] = {NULL};
-    struct lido__request told_request;
+    struct notification due = {NULL, NULL, -1};
     bool is_quiet = leases->is_closed && leases->existing == leases->idle_count;
     bool is_told, goes_on;
     int count;
     if (is_quiet)
         (void)lido__add(&leases->quiet, 1, relaxed); /* under the lock; park compares it */
     do {
-        is_told = serve_request(leases, &told_request);
+        is_told = serve_request(leases, &due);
         for (count = 0; count < WAKE_BATCH && (told[count] = offer(leases)) != NULL;)
             count++;
         goes_on = count == WAKE_BATCH || is_told || is_request_due(leases);
@@ -142,8 +149,7 @@ void lido__leases_unlock_and_wake(struct lido__leases *leases) {
         for (int i = 0; i < count; i++)
             lido__sys.unpark(told[i], 1);
         if (is_told)
-            lido__request_notify(leases, told_request.notify, told_request.context,
-                                 told_request.descriptor);
+            lido__request_notify(leases, due.notify, due.context, due.descriptor);
         if (goes_on)
             lido__lock(&leases->lock);
     } while (goes_on);

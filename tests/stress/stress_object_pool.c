@@ -4,7 +4,9 @@
 #include "object_factory.h"
 #include "stress.h"
 
-enum { WORKERS = 6, LIMIT = 3, CASES = 4 };
+#include <lido/object_leases.h>
+
+enum { WORKERS = 6, LIMIT = 3, CASES = 6 };
 
 struct worker {
     lido_object_pool *pool;
@@ -240,6 +242,116 @@ static void children_of_busy_threads_have_a_whole_pool(void **state) {
     stress_end("fork");
 }
 
+/* ---- Requests, and everything back -------------------------------------------------------------- */
+
+static void note(void *context) {
+    ++*(_Atomic int *)context;
+}
+
+static void await_note(const _Atomic int *notes) {
+    while (*notes == 0)
+        sched_yield();
+}
+
+/* Whoever is not told that he was cancelled in time is told that he was served. */
+static void ask(struct worker *worker) {
+    lido_object_pool_request request;
+    _Atomic int notes = 0;
+    lido_lease lease;
+    CHECK_OK(lido_object_pool_acquire_async(worker->pool, &request, note, (void *)&notes));
+    if (check_random_below(&worker->random, 3) == 0) {
+        if (lido_object_pool_cancel(worker->pool, &request) == LIDO_ERR_BUSY)
+            await_note(&notes);
+        else
+            CHECK_EQ(notes, 0);
+        return;
+    }
+    await_note(&notes);
+    lido_status status = lido_object_pool_take(worker->pool, &request, &lease);
+    CHECK(status == LIDO_OK || status == LIDO_ERR_CALLBACK);
+    CHECK_EQ(notes, 1);
+    if (status != LIDO_OK)
+        return;
+    worker->acquired++;
+    use(worker, &lease);
+}
+
+static void ask_and_acquire(void *context) {
+    struct worker *worker = context;
+    while (stress_goes_on() && may_build(worker->factory)) {
+        for (int i = 0; i < 10; i++)
+            check_random_below(&worker->random, 2) ? ask(worker) : acquire_use_release(worker);
+        atomic_store(&worker->factory->create.count, 1);
+    }
+}
+
+static void return_all(void *context) {
+    struct worker *worker = context;
+    while (stress_goes_on() && may_build(worker->factory)) {
+        CHECK_OK(lido_object_pool_return_all(worker->pool, NULL));
+        lido_object_pool_stats s = object_stats(worker->pool);
+        CHECK(s.existing <= LIMIT && s.live <= s.existing && s.retired <= WORKERS * LIMIT);
+        for (uint64_t i = check_random_below(&worker->random, 50); i > 0; i--)
+            sched_yield();
+    }
+}
+
+static void requests_and_return_all_may_be_used_while_others_work(void **state) {
+    (void)state;
+    struct worker workers[WORKERS];
+    struct check_thread threads[WORKERS];
+    struct factory factory = factory_start();
+    stress_start(CASES);
+    lido_object_pool *pool = start(workers, &factory);
+    for (int i = 0; i < WORKERS; i++)
+        check_start(&threads[i], i == 0 ? return_all : ask_and_acquire, &workers[i]);
+    for (int i = 0; i < WORKERS; i++)
+        check_join(&threads[i]);
+    CHECK_EQ(object_stats(pool).retired, 0);
+    finish(pool, workers, &factory);
+    stress_end("requests and return_all");
+}
+
+/* ---- Threads that live for one lease -------------------------------------------------------------- */
+
+enum { SHORT_MAX = 100000, SPAWNERS = 4 };
+
+static _Atomic int short_threads;
+
+static void live_shortly(void *context) {
+    struct worker *worker = context;
+    lido_lease lease;
+    CHECK_OK(lido_object_pool_acquire(worker->pool, LIDO_SECONDS(100), &lease));
+    CHECK_OK(lido_object_pool_release(worker->pool, &lease));
+}
+
+static void spawn(void *context) {
+    struct worker *worker = context;
+    while (stress_goes_on() && ++short_threads <= SHORT_MAX) {
+        check_in_thread(live_shortly, worker);
+        worker->acquired++;
+    }
+}
+
+/* 100,000 where there is time: LIDO_STRESS_SECONDS=60 is enough. */
+static void short_threads_leave_nothing_behind(void **state) {
+    (void)state;
+    struct worker workers[WORKERS];
+    struct factory factory = factory_start();
+    stress_start(CASES);
+    short_threads = 0;
+    lido_object_pool *pool = start(workers, &factory);
+    uint64_t before = object_stats(pool).overhead_bytes;
+    check_in_threads(SPAWNERS, spawn, workers, sizeof workers[0]);
+    CHECK(object_stats(pool).overhead_bytes <= before + 2048); /* a chunk of slots, and no stores */
+    CHECK(factory.creates <= LIMIT);
+    finish(pool, workers, &factory);
+    stress_end("short threads");
+}
+
 CHECK_MAIN(TEST(few_objects_serve_busy_threads_whose_callbacks_fail),
            TEST(limit_trim_and_prepare_may_be_used_while_others_work),
-           TEST(close_ends_all_waiting_and_using), TEST(children_of_busy_threads_have_a_whole_pool))
+           TEST(close_ends_all_waiting_and_using),
+           TEST(requests_and_return_all_may_be_used_while_others_work),
+           TEST(short_threads_leave_nothing_behind),
+           TEST(children_of_busy_threads_have_a_whole_pool))

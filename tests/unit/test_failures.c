@@ -5,6 +5,7 @@
 #include "object_factory.h"
 
 #include <lido/block_pool.h>
+#include <lido/object_leases.h>
 
 static bool is_one_of(lido_status status, lido_status a, lido_status b) {
     return status == LIDO_OK || status == a || status == b;
@@ -199,6 +200,34 @@ static void acquire_and_release(lido_object_pool *pool) {
                        : lido_object_pool_discard(pool, &leases[i]));
 }
 
+static void note(void *context) {
+    ++*(int *)context;
+}
+
+/* The calls of lido/object_leases.h, with one object held before and after. */
+static void look_ask_and_return_all(lido_object_pool *pool) {
+    lido_object_pool_leak leak = LIDO_OBJECT_POOL_LEAK;
+    lido_object_pool_line line = LIDO_OBJECT_POOL_LINE;
+    lido_object_pool_request request;
+    lido_lease held = {.object = NULL}, taken = {.object = NULL};
+    int notes = 0;
+    uint64_t count = 0;
+    if (lido_object_pool_try_acquire(pool, &held) == LIDO_OK)
+        CHECK(lido_object_pool_next_line(pool, 0, &line) && line.count == 1);
+    CHECK(!lido_object_pool_next_leak(pool, 0, &leak));
+    lido_status status = lido_object_pool_acquire_async(pool, &request, note, &notes);
+    CHECK(is_one_of(status, LIDO_ERR_NO_MEMORY, LIDO_OK));
+    CHECK_EQ(notes, status == LIDO_OK);
+    if (status == LIDO_OK)
+        CHECK(is_one_of(lido_object_pool_take(pool, &request, &taken), LIDO_ERR_CALLBACK,
+                        LIDO_ERR_NO_MEMORY));
+    status = lido_object_pool_return_all(pool, &count);
+    CHECK(is_one_of(status, LIDO_ERR_SYSTEM, LIDO_OK));
+    CHECK_EQ(count, status == LIDO_OK ? (held.object != NULL) + (taken.object != NULL) : 0);
+    CHECK_OK(lido_object_pool_release(pool, &held));
+    CHECK_OK(lido_object_pool_release(pool, &taken));
+}
+
 static void use_objects(void *context) {
     lido_object_pool *pool = NULL;
     lido_lease lease;
@@ -213,6 +242,7 @@ static void use_objects(void *context) {
         return;
     CHECK(is_one_of(lido_object_pool_prepare(pool, 3), LIDO_ERR_CALLBACK, LIDO_ERR_NO_MEMORY));
     acquire_and_release(pool);
+    look_ask_and_return_all(pool);
     lido_object_pool_stats stats = object_stats(pool);
     CHECK_EQ(stats.existing, stats.live + stats.idle);
     CHECK(stats.live == 0 && stats.existing <= 6);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: MIT
- * Random calls of lido/object_pool.h against a model: the leases that are out, the idle objects as
- * a mere count, and which callback will say no next. After each call both must agree. */
+ * Random calls of lido/object_pool.h and object_leases.h against a model: the leases that are out,
+ * those that were retired, the idle objects as a mere count, and which callback will say no next. After
+ * each call both must agree. */
 #include "object_factory.h"
 
-enum { OUT_MAX = 40, CALLS = 20000 };
+#include <lido/object_leases.h>
+
+enum { OUT_MAX = 40, LATE_MAX = 100, CALLS = 20000 };
 
 struct model {
     struct check_random random;
     struct factory factory;
     lido_object_pool *pool;
-    lido_lease out[OUT_MAX], stale[32];
+    lido_lease out[OUT_MAX], stale[32], late[LATE_MAX]; /* late: retired */
     uint64_t stale_count, limit;
     lido_object_pool_stats want; /* the fields that are compared */
 };
@@ -55,6 +58,15 @@ static lido_status foretell_acquire(struct model *m, bool may_wait) {
     return LIDO_OK;
 }
 
+static void check_lease(const lido_lease *lease, lido_status got) {
+    if (got != LIDO_OK) {
+        CHECK(lease->object == NULL);
+        return;
+    }
+    CHECK_EQ(((struct object *)lease->object)->state, IDLE_OR_CLAIMED);
+    CHECK_EQ(((struct object *)lease->object)->holders++, 0);
+}
+
 static void acquire(struct model *m) {
     bool may_wait = below(m, 2);
     if (m->want.live == OUT_MAX)
@@ -73,12 +85,63 @@ static void acquire(struct model *m) {
     CHECK_EQ(got, expected);
     if (m->want.live > m->want.live_peak)
         m->want.live_peak = m->want.live;
-    if (got != LIDO_OK) {
-        CHECK(lease->object == NULL);
+    check_lease(lease, got);
+}
+
+static void note(void *context) {
+    ++*(int *)context;
+}
+
+/* Asked without waiting: served at once, or cancelled. */
+static void ask(struct model *m) {
+    lido_object_pool_request request;
+    int notes = 0;
+    if (m->want.live == OUT_MAX)
+        return;
+    bool is_free = m->want.idle > 0 || m->want.existing < m->limit;
+    CHECK_OK(lido_object_pool_acquire_async(m->pool, &request, note, &notes));
+    CHECK_EQ(notes, is_free);
+    lido_lease *lease = &m->out[m->want.live];
+    if (!is_free) {
+        m->want.waits++;
+        CHECK_FAILS(lido_object_pool_take(m->pool, &request, lease), LIDO_ERR_EMPTY, "served yet");
+        CHECK_OK(lido_object_pool_cancel(m->pool, &request));
         return;
     }
-    CHECK_EQ(((struct object *)lease->object)->state, IDLE_OR_CLAIMED);
-    CHECK_EQ(((struct object *)lease->object)->holders++, 0);
+    lido_status expected = foretell_acquire(m, true);
+    lido_status got = lido_object_pool_take(m->pool, &request, lease);
+    CHECK_EQ(got, expected);
+    if (m->want.live > m->want.live_peak)
+        m->want.live_peak = m->want.live;
+    check_lease(lease, got);
+}
+
+static void return_all(struct model *m) {
+    uint64_t count = 0, live = m->want.live;
+    if (m->want.retired + live > LATE_MAX)
+        return;
+    CHECK_OK(lido_object_pool_return_all(m->pool, &count));
+    CHECK_EQ(count, live);
+    memcpy(&m->late[m->want.retired], m->out, live * sizeof m->out[0]);
+    m->want.retired += live;
+    m->want.existing -= live;
+    m->want.live = 0;
+}
+
+/* A retired lease comes back, and its object ends. */
+static void give_back_late(struct model *m) {
+    if (m->want.retired == 0)
+        return;
+    lido_lease *lease = &m->late[below(m, m->want.retired)];
+    m->stale[m->stale_count++ % 32] = *lease;
+    ((struct object *)lease->object)->holders--;
+    bool is_discard = below(m, 8) == 0;
+    m->want.reset_failed += !is_discard && m->factory.reset.count > 0;
+    *(is_discard ? &m->want.discarded : &m->want.released) += 1;
+    CHECK_OK(is_discard ? lido_object_pool_discard(m->pool, lease)
+                        : lido_object_pool_release(m->pool, lease));
+    m->want.destroyed++;
+    *lease = m->late[--m->want.retired];
 }
 
 static void give_back(struct model *m) {
@@ -162,7 +225,7 @@ static void compare(const struct model *m) {
     lido_object_pool_holder h = LIDO_OBJECT_POOL_HOLDER;
     for (uint64_t i = 0; lido_object_pool_next_holder(m->pool, i, &h); i = h.slot + 1)
         holders += ((struct object *)h.object)->holders == 1;
-    CHECK_EQ(holders, m->want.live);
+    CHECK_EQ(holders, m->want.live + m->want.retired);
 }
 
 static void walk(uint64_t number) {
@@ -175,10 +238,16 @@ static void walk(uint64_t number) {
     m.pool = handed_on_pool_of(&m.factory, m.limit);
     for (int i = 0; i < CALLS; i++) {
         uint64_t choice = below(&m, 100);
-        if (choice < 45)
+        if (choice < 38)
             acquire(&m);
-        else if (choice < 90)
+        else if (choice < 45)
+            ask(&m);
+        else if (choice < 82)
             give_back(&m);
+        else if (choice < 89)
+            give_back_late(&m);
+        else if (choice < 90)
+            return_all(&m);
         else if (choice < 94)
             give_back_wrongly(&m);
         else if (choice < 97)
@@ -192,6 +261,8 @@ static void walk(uint64_t number) {
     m.factory.reset.count = 0;
     while (m.want.live > 0)
         give_back(&m);
+    while (m.want.retired > 0)
+        give_back_late(&m);
     CHECK_OK(lido_object_pool_destroy(m.pool));
     factory_end(&m.factory);
 }
