@@ -26,7 +26,8 @@
  *   Death      a lock whose holder ended is not given to anybody: its data may be half changed.
  *              Who would wait for it, or does, gets DEADLOCK; the message says who ended.
  *   fork       in the child, the thread that forked holds what it held. A mutex that another thread
- *              held at that moment, or was just locking or unlocking, is like one whose holder ended.
+ *              held at that moment, or was just locking or unlocking, is like one whose holder ended;
+ *              so is an rwlock that one wrote under. Where others read, a writer waits to its deadline.
  *   Priority   is not inherited. A holder without CPU keeps the others asleep; they look for some
  *              four microseconds before they sleep, less where that was mostly in vain.
  *   Signals    change no deadline, and interrupt no wait but that of lido_cond_wait.

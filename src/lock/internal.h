@@ -133,6 +133,8 @@ static inline const char *lido__lock_name(const struct lido__lock_head *lock) {
 void lido__lock_holds_begin(void);
 lido_status lido__lock_took_slowly(struct lido__lock_head *lock, const char *site);
 lido_status lido__lock_sample(struct lido__lock_head *lock);
+/* Has the holding timed of the lock that was taken last; with its tag. */
+void lido__lock_time(uintptr_t tagged);
 
 static inline lido_status lido__lock_note(struct lido__lock_head *lock, struct lido__holds *me,
                                           const char *site) {

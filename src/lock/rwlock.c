@@ -127,8 +127,11 @@ static lido_status take(struct lido__lock_head *head, const struct lido__lock_wa
     }
     me->recent[me->recent_next++ % LIDO__RECENT] = lido__load(&head->name, relaxed);
     lido__store(&head->site, site, relaxed);
-    if ((lido__add(&head->acquired, 1, relaxed) + 1) % LIDO__SAMPLE_EVERY == 0)
+    uint64_t acquired = lido__add(&head->acquired, 1, relaxed) + 1;
+    if (acquired % LIDO__SAMPLE_EVERY == 0)
         lido__figures_tell(head);
+    if (acquired % LIDO__TIME_EVERY == 0)
+        lido__lock_time(tagged);
     return LIDO_OK;
 }
 
@@ -159,6 +162,8 @@ lido_status lido_rwlock_unlock(lido_rwlock *lock) {
             return lido__lock_fail_not_held(head, kind_name);
         me->beyond--;
     }
+    if (was_timed)
+        lido__figures_held(head);
     if ((state & LIDO__RW_COUNT) == LIDO__RW_WRITER)
         lido__store(&head->owner, 0, relaxed);
     if (state & (LIDO__RW_READERS_SLEEP | LIDO__RW_WRITERS_SLEEP))

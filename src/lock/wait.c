@@ -55,6 +55,10 @@ static lido_status fail_gone(struct lido__lock_head *lock, const struct lido__lo
             "%s \"%s\": a thread that this process has not was taking or unlocking it "
             "when it was forked",
             .word = {kind, lido__lock_name(lock)});
+    if (lido__load(&lock->owner, relaxed) == 0)
+        return LIDO__FAIL(LIDO_ERR_DEADLOCK,
+                          "%s \"%s\": a thread has ended while it read it; locked last at %s",
+                          .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)});
     return LIDO__FAIL(LIDO_ERR_DEADLOCK,
                       "%s \"%s\": thread %u has ended while it held it, locked at %s",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
@@ -133,15 +137,19 @@ lido_status lido__lock_took_slowly(struct lido__lock_head *lock, const char *sit
 }
 
 /* Times one holding at a time in each thread; not that of a lock which found no room in `held`. */
-lido_status lido__lock_sample(struct lido__lock_head *lock) {
+void lido__lock_time(uintptr_t tagged) {
     struct lido__holds *me = &lido__holds;
-    lido__figures_tell(lock);
-    if (lido__load(&lock->acquired, relaxed) % LIDO__TIME_EVERY != 0 || me->is_timing ||
-        !lido__holds_is_plain_top(me, lock))
-        return LIDO_OK;
+    if (me->is_timing || me->held[me->top].lock != tagged)
+        return;
     me->held[me->top].lock |= LIDO__TIMED;
     me->is_timing = true;
     me->timed_since_ns = lido__sys.now_ns();
+}
+
+lido_status lido__lock_sample(struct lido__lock_head *lock) {
+    lido__figures_tell(lock);
+    if (lido__load(&lock->acquired, relaxed) % LIDO__TIME_EVERY == 0)
+        lido__lock_time((uintptr_t)lock);
     return LIDO_OK;
 }
 

@@ -5,6 +5,8 @@
 
 #include <lido/lock.h>
 
+#include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/time.h>
 
@@ -102,6 +104,60 @@ static void changes_go_on_under_signals(void **state) {
     CHECK_EQ(changes, done_by_all());
     CHECK_OK(lido_mutex_destroy(&mutex));
     stress_end("mutex under signals");
+}
+
+/* ---- Priorities -------------------------------------------------------------------------- */
+
+static lido_mutex inverted = LIDO_MUTEX_INIT("inverted");
+static bool may_raise;
+
+static uint64_t sleepers_of(const lido_mutex *slept_on) {
+    lido_lock_stats stats = {.struct_size = sizeof stats};
+    CHECK_OK(lido_mutex_read_stats(slept_on, &stats));
+    return stats.waiting;
+}
+
+static void run_on_first_cpu(void) {
+    cpu_set_t allowed, first;
+    size_t cpu = 0;
+    CHECK_EQ(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    while (!CPU_ISSET(cpu, &allowed))
+        cpu++;
+    CPU_ZERO(&first);
+    CPU_SET(cpu, &first);
+    CHECK_EQ(sched_setaffinity(0, sizeof first, &first), 0);
+}
+
+static void wait_with_priority(void *context) {
+    const struct sched_param first = {.sched_priority = sched_get_priority_min(SCHED_FIFO)};
+    (void)context;
+    run_on_first_cpu();
+    may_raise = pthread_setschedparam(pthread_self(), SCHED_FIFO, &first) == 0;
+    CHECK_OK(lido_mutex_lock(&inverted));
+    CHECK_OK(lido_mutex_unlock(&inverted));
+}
+
+/* On the waiter's CPU, behind it: this thread goes on only because the other sleeps. */
+static void hold_without_priority(void *context) {
+    struct check_thread waiter;
+    (void)context;
+    run_on_first_cpu();
+    CHECK_OK(lido_mutex_lock(&inverted));
+    check_start(&waiter, wait_with_priority, NULL);
+    while (sleepers_of(&inverted) == 0)
+        sched_yield();
+    CHECK_OK(lido_mutex_unlock(&inverted));
+    check_join(&waiter);
+}
+
+static void who_goes_first_sleeps_so_that_the_holder_can_run(void **state) {
+    (void)state;
+    struct check_thread holder;
+    check_start(&holder, hold_without_priority, NULL);
+    check_join(&holder);
+    CHECK_OK(lido_mutex_destroy(&inverted));
+    if (!may_raise)
+        printf("    without the right to go first: both go by turns\n");
 }
 
 /* ---- Read-write lock --------------------------------------------------------------------- */
@@ -228,5 +284,6 @@ static void children_have_usable_locks(void **state) {
 }
 
 CHECK_MAIN(TEST(changes_under_a_mutex_are_not_lost), TEST(changes_go_on_under_signals),
+           TEST(who_goes_first_sleeps_so_that_the_holder_can_run),
            TEST(readers_never_see_half_a_change), TEST(letters_arrive_once),
            TEST(children_have_usable_locks))

@@ -184,6 +184,55 @@ static void who_ends_with_it_blocks_the_others_no_longer_than_they_look(void **s
     }
 }
 
+static void look_at_what_was_held(void *context) {
+    lido_rwlock *locks = context;
+    CHECK_FAILS(lido_rwlock_write(&locks[WRITE], LIDO_FOREVER), LIDO_ERR_DEADLOCK, "has ended");
+    CHECK_FAILS(lido_rwlock_read(&locks[WRITE], LIDO_FOREVER), LIDO_ERR_DEADLOCK, "has ended");
+    CHECK_OK(lido_rwlock_read(&locks[READ], LIDO_FOREVER));
+    CHECK_OK(lido_rwlock_unlock(&locks[READ]));
+    CHECK_FAILS(lido_rwlock_write(&locks[READ], LIDO_MILLISECONDS(3)), LIDO_ERR_TIMEOUT, "3 ms");
+}
+
+/* Readers that the child has not are not known by name: who would write waits up to the deadline. */
+static void a_child_hears_of_a_writer_that_it_has_not(void **state) {
+    (void)state;
+    lido_rwlock locks[] = {LIDO_RWLOCK_INIT("read"), LIDO_RWLOCK_INIT("written")};
+    struct check_gate inside = {0};
+    struct user users[] = {
+        {.lock = &locks[READ], .way = READ, .site = "r.c:1", .inside = &inside},
+        {.lock = &locks[WRITE], .way = WRITE, .site = "w.c:1", .inside = &inside}};
+    struct check_thread threads[2];
+    for (int i = 0; i < 2; i++)
+        check_start(&threads[i], use, &users[i]);
+    check_gate_await(&inside, 2);
+    CHECK_EQ(check_child(look_at_what_was_held, locks), 0);
+    check_gate_open(&inside);
+    for (int i = 0; i < 2; i++) {
+        check_join(&threads[i]);
+        CHECK_OK(lido_rwlock_destroy(&locks[i]));
+    }
+}
+
+static void reading_and_writing_is_timed_once_in_1024(void **state) {
+    (void)state;
+    lido_rwlock lock = LIDO_RWLOCK_INIT("timed");
+    lido_profile_class row = LIDO_PROFILE_CLASS;
+    lido_profile *profile;
+    CHECK_OK(lido_profile_start(&profile));
+    for (int i = 1; i <= 3072; i++) {
+        CHECK_OK(take(&lock, i % 2048 == 0 ? WRITE : READ, 0, "t.c:1"));
+        check_advance(i % 1024 == 0 ? 500 : 1);
+        CHECK_OK(lido_rwlock_unlock(&lock));
+    }
+    CHECK_OK(lido_profile_stop(profile));
+    CHECK(lido_profile_read_class(profile, 0, &row));
+    CHECK(strcmp(row.name, "timed") == 0);
+    CHECK_EQ(row.hold_samples, 3);
+    CHECK_EQ(row.hold_total_ns, 1500);
+    lido_profile_destroy(profile);
+    CHECK_OK(lido_rwlock_destroy(&lock));
+}
+
 /* ---- Condition --------------------------------------------------------------------------- */
 
 struct mailbox {
@@ -260,6 +309,8 @@ CHECK_MAIN(TEST(readers_read_together_and_a_writer_is_alone), TEST(nobody_passes
            TEST(a_writer_that_gives_up_lets_readers_pass), TEST(a_thread_may_not_take_it_twice),
            TEST(a_circle_through_readers_is_found),
            TEST(who_ends_with_it_blocks_the_others_no_longer_than_they_look),
+           TEST(a_child_hears_of_a_writer_that_it_has_not),
+           TEST(reading_and_writing_is_timed_once_in_1024),
            TEST(a_signal_wakes_one_and_a_broadcast_all),
            TEST(a_wait_without_a_signal_ends_at_its_deadline_with_the_mutex),
            TEST(a_mutex_given_up_for_a_signal_can_be_had_by_others))
