@@ -2,12 +2,12 @@
  * block_malloc.c -- malloc and free of whatever allocator is loaded: glibc's, or one that the bench
  * puts in front of it. Which one that is, and how it gives memory back, is found by its own calls. */
 #include "../block_work.h"
+#include "jemalloc.h"
 
 #include <dlfcn.h>
 #include <gnu/libc-version.h>
 #include <malloc.h>
 
-typedef int (*mallctl_call)(const char *, void *, size_t *, void *, size_t);
 typedef const char *(*tc_version_call)(int *, int *, const char **);
 typedef void (*release_call)(void);
 typedef int (*number_call)(void);
@@ -16,23 +16,11 @@ typedef void (*collect_call)(_Bool);
 /* A function of the loaded allocator; POSIX lets a pointer to data hold it. */
 #define FIND(type, name) ((type)(uintptr_t)dlsym(RTLD_DEFAULT, name))
 
-/* Sets after which time idle pages go back, in every arena there is, and lets a thread see to it. */
-static void set_decay(mallctl_call jemalloc, ssize_t milliseconds) {
-    bool on = true;
-    jemalloc("background_thread", NULL, NULL, &on, sizeof on);
-    jemalloc("arenas.dirty_decay_ms", NULL, NULL, &milliseconds, sizeof milliseconds);
-    for (unsigned arena = 0; arena < 64; arena++) {
-        char name[64];
-        snprintf(name, sizeof name, "arena.%u.dirty_decay_ms", arena);
-        jemalloc(name, NULL, NULL, &milliseconds, sizeof milliseconds);
-    }
-}
-
 static void peer_open(uint64_t bytes, uint64_t count, bool hasten) {
     (void)bytes, (void)count;
     mallctl_call jemalloc = FIND(mallctl_call, "mallctl");
     if (hasten && jemalloc)
-        set_decay(jemalloc, 250);
+        jemalloc_set_decay(jemalloc, 250);
 }
 
 static void peer_join(void) {}
@@ -53,8 +41,7 @@ static bool peer_trim(void) {
     release_call tcmalloc = FIND(release_call, "MallocExtension_ReleaseFreeMemory");
     collect_call mimalloc = FIND(collect_call, "mi_collect");
     if (jemalloc)
-        return jemalloc("thread.tcache.flush", NULL, NULL, NULL, 0) == 0 &&
-               jemalloc("arena.4096.purge", NULL, NULL, NULL, 0) == 0;
+        return jemalloc_trim(jemalloc);
     if (tcmalloc)
         tcmalloc();
     else if (mimalloc)

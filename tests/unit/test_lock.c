@@ -38,6 +38,18 @@ static void wait_for(void *context) {
         CHECK_OK(lido_mutex_unlock(shared->mutex));
 }
 
+/* One thread holds the lock until the other one sleeps for it. */
+static void meet(void (*holds)(void *), struct shared *holder, struct shared *waiter) {
+    struct check_thread threads[2];
+    check_start(&threads[0], holds, holder);
+    check_gate_await(&holder->taken, 1);
+    check_start(&threads[1], wait_for, waiter);
+    check_await_sleepers(1);
+    check_gate_open(&holder->taken);
+    check_join(&threads[0]);
+    check_join(&threads[1]);
+}
+
 /* ---- Life -------------------------------------------------------------------------------- */
 
 static void a_mutex_in_a_structure_needs_no_more_than_its_initialiser(void **state) {
@@ -120,14 +132,7 @@ static void contend(void *context) {
     lido_mutex mutex = LIDO_MUTEX_INIT("swept and waited for");
     struct shared holder = {.mutex = &mutex};
     struct shared waiter = {.mutex = &mutex, .timeout_ns = LIDO_FOREVER, .site = "w.c:1"};
-    struct check_thread threads[2];
-    check_start(&threads[0], hold, &holder);
-    check_gate_await(&holder.taken, 1);
-    check_start(&threads[1], wait_for, &waiter);
-    check_await_sleepers(1);
-    check_gate_open(&holder.taken);
-    check_join(&threads[0]);
-    check_join(&threads[1]);
+    meet(hold, &holder, &waiter);
     CHECK_EQ(waiter.status, LIDO_OK);
     CHECK_EQ(stats_of(&mutex).acquired, 2);
     CHECK_EQ(stats_of(&mutex).contended, 1);
@@ -312,14 +317,7 @@ static void a_lock_whose_holder_ended_is_refused_to_all(void **state) {
     lido_mutex mutex = LIDO_MUTEX_INIT("grave");
     struct shared holder = {.mutex = &mutex};
     struct shared waiter = {.mutex = &mutex, .timeout_ns = LIDO_FOREVER, .site = "w.c:1"};
-    struct check_thread threads[2];
-    check_start(&threads[0], lock_and_end, &holder);
-    check_gate_await(&holder.taken, 1);
-    check_start(&threads[1], wait_for, &waiter);
-    check_await_sleepers(1);
-    check_gate_open(&holder.taken);
-    check_join(&threads[0]);
-    check_join(&threads[1]);
+    meet(lock_and_end, &holder, &waiter);
     CHECK_EQ(waiter.status, LIDO_ERR_DEADLOCK);
     CHECK_FAILS(lido_mutex_lock(&mutex), LIDO_ERR_DEADLOCK, "has ended while it held it");
     CHECK_ERROR_HAS("dead.c:1");

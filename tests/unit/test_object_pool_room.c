@@ -36,140 +36,120 @@ static void arm(const struct moment *like) {
     moment.is_armed = 1;
 }
 
-struct waiter {
+/* A strict pool of which all objects are out, and a thread that waits for one. */
+struct scene {
+    struct factory factory;
     lido_object_pool *pool;
-    lido_lease lease;
+    lido_lease leases[CHUNK], waited;
     _Atomic int status;
-    struct check_thread thread;
+    struct check_thread waiter;
 };
 
-static void wait_for_one(void *context) {
-    struct waiter *waiter = context;
-    waiter->status = lido_object_pool_acquire(waiter->pool, LIDO_FOREVER, &waiter->lease);
-}
-
-static void start_waiter(struct waiter *waiter, lido_object_pool *pool) {
-    *waiter = (struct waiter){.pool = pool};
-    check_start(&waiter->thread, wait_for_one, waiter);
-    check_await_sleepers(1);
-}
-
-static lido_object_pool *strict_pool(struct factory *factory, bool is_sized) {
-    lido_object_pool *pool = NULL;
+static void begin(struct scene *s, bool is_sized) {
+    *s = (struct scene){.factory = factory_start()};
     CHECK_OK(lido_object_pool_create(
         LIDO_OBJECT_POOL_OPTIONS(.name = "parsers", .object_limit = is_sized ? 2 * CHUNK : CHUNK,
                                  .object_min = CHUNK, .sizing = is_sized, .create = create_object,
-                                 .destroy = destroy_object, .context = factory,
+                                 .destroy = destroy_object, .context = &s->factory,
                                  .order = LIDO_OBJECT_POOL_STRICT),
-        &pool));
-    return pool;
+        &s->pool));
+    for (int i = 0; i < CHUNK; i++)
+        CHECK_OK(lido_object_pool_acquire(s->pool, 0, &s->leases[i]));
 }
 
-static void acquire_all(lido_object_pool *pool, lido_lease leases[CHUNK]) {
-    for (int i = 0; i < CHUNK; i++)
-        CHECK_OK(lido_object_pool_acquire(pool, 0, &leases[i]));
+static void wait_for_one(void *context) {
+    struct scene *s = context;
+    s->status = lido_object_pool_acquire(s->pool, LIDO_FOREVER, &s->waited);
 }
 
-static void end(lido_object_pool *pool, struct factory *factory, lido_lease leases[CHUNK]) {
+static void begin_with_waiter(struct scene *s, bool is_sized) {
+    begin(s, is_sized);
+    check_start(&s->waiter, wait_for_one, s);
+    check_await_sleepers(1);
+}
+
+static void join_served(struct scene *s) {
+    check_join(&s->waiter);
+    CHECK_EQ(s->status, LIDO_OK);
+    CHECK_OK(lido_object_pool_release(s->pool, &s->waited));
+}
+
+static void end(struct scene *s) {
     for (int i = 0; i < CHUNK; i++)
-        CHECK_OK(lido_object_pool_release(pool, &leases[i]));
-    check_object_figures(pool);
-    lido_object_pool_stats stats = object_stats(pool);
+        CHECK_OK(lido_object_pool_release(s->pool, &s->leases[i]));
+    check_object_figures(s->pool);
+    lido_object_pool_stats stats = object_stats(s->pool);
     CHECK_EQ(stats.existing, stats.created - stats.destroyed);
     CHECK_EQ(stats.existing, stats.idle);
-    CHECK_OK(lido_object_pool_destroy(pool));
-    factory_end(factory);
-}
-
-static void join_served(struct waiter *waiter) {
-    check_join(&waiter->thread);
-    CHECK_EQ(waiter->status, LIDO_OK);
-    CHECK_OK(lido_object_pool_release(waiter->pool, &waiter->lease));
+    CHECK_OK(lido_object_pool_destroy(s->pool));
+    factory_end(&s->factory);
 }
 
 static void a_slot_that_was_made_for_a_waiter_just_served_is_not_an_object(void **state) {
     (void)state;
-    lido_lease leases[CHUNK];
-    struct waiter waiter;
-    struct factory factory = factory_start();
-    lido_object_pool *pool = strict_pool(&factory, false);
-    acquire_all(pool, leases);
-    start_waiter(&waiter, pool);
-    arm(&(struct moment){.pool = pool, .to_release = &leases[3]});
-    CHECK_OK(lido_object_pool_set_object_limit(pool, CHUNK + 1));
-    join_served(&waiter);
-    end(pool, &factory, leases);
+    struct scene s;
+    begin_with_waiter(&s, false);
+    arm(&(struct moment){.pool = s.pool, .to_release = &s.leases[3]});
+    CHECK_OK(lido_object_pool_set_object_limit(s.pool, CHUNK + 1));
+    join_served(&s);
+    end(&s);
 }
 
 static void a_waiter_is_served_while_it_makes_room_itself(void **state) {
     (void)state;
-    lido_lease leases[CHUNK];
-    struct waiter waiter;
-    struct factory factory = factory_start();
-    lido_object_pool *pool = strict_pool(&factory, false);
-    acquire_all(pool, leases);
-    start_waiter(&waiter, pool);
-    arm(&(struct moment){.pool = pool, .refusals = 1, .to_release = &leases[3]});
-    CHECK_OK(lido_object_pool_set_object_limit(pool, CHUNK + 1));
-    join_served(&waiter);
-    end(pool, &factory, leases);
+    struct scene s;
+    begin_with_waiter(&s, false);
+    arm(&(struct moment){.pool = s.pool, .refusals = 1, .to_release = &s.leases[3]});
+    CHECK_OK(lido_object_pool_set_object_limit(s.pool, CHUNK + 1));
+    join_served(&s);
+    end(&s);
 }
 
 static void a_waiter_is_served_while_it_grows_the_pool(void **state) {
     (void)state;
-    lido_lease leases[CHUNK];
-    struct waiter waiter;
-    struct factory factory = factory_start();
-    lido_object_pool *pool = strict_pool(&factory, true);
-    acquire_all(pool, leases);
-    start_waiter(&waiter, pool);
-    arm(&(struct moment){.pool = pool, .to_release = &leases[3]});
+    struct scene s;
+    begin_with_waiter(&s, true);
+    arm(&(struct moment){.pool = s.pool, .to_release = &s.leases[3]});
     check_advance(LIDO_MILLISECONDS(5));
-    join_served(&waiter);
-    end(pool, &factory, leases);
+    join_served(&s);
+    end(&s);
 }
 
 static void a_waiter_is_sent_away_while_it_makes_room(void **state) {
     (void)state;
-    lido_lease leases[CHUNK];
-    struct waiter waiter;
-    struct factory factory = factory_start();
-    lido_object_pool *pool = strict_pool(&factory, true);
-    acquire_all(pool, leases);
-    start_waiter(&waiter, pool);
-    arm(&(struct moment){.pool = pool, .closes = true});
+    struct scene s;
+    begin_with_waiter(&s, true);
+    arm(&(struct moment){.pool = s.pool, .closes = true});
     check_advance(LIDO_MILLISECONDS(5));
-    check_join(&waiter.thread);
+    check_join(&s.waiter);
     CHECK_EQ(moment.closed_as, LIDO_ERR_BUSY);
-    CHECK_EQ(waiter.status, LIDO_ERR_CLOSED);
-    end(pool, &factory, leases);
+    CHECK_EQ(s.status, LIDO_ERR_CLOSED);
+    end(&s);
 }
 
 static void nothing_is_handed_out_after_close_saw_all_at_home(void **state) {
     (void)state;
-    lido_lease leases[CHUNK] = {{0}}, late;
-    struct factory factory = factory_start();
-    lido_object_pool *pool = strict_pool(&factory, false);
-    acquire_all(pool, leases);
-    CHECK_OK(lido_object_pool_set_object_limit(pool, CHUNK + 1));
-    arm(&(struct moment){.pool = pool, .closes = true});
-    CHECK_FAILS(lido_object_pool_acquire(pool, LIDO_FOREVER, &late), LIDO_ERR_CLOSED, "parsers");
+    struct scene s;
+    lido_lease late;
+    begin(&s, false);
+    CHECK_OK(lido_object_pool_set_object_limit(s.pool, CHUNK + 1));
+    arm(&(struct moment){.pool = s.pool, .closes = true});
+    CHECK_FAILS(lido_object_pool_acquire(s.pool, LIDO_FOREVER, &late), LIDO_ERR_CLOSED, "parsers");
     CHECK_EQ(moment.closed_as, LIDO_ERR_BUSY);
-    end(pool, &factory, leases);
+    end(&s);
 }
 
 static void an_object_that_comes_back_while_room_is_made_is_found(void **state) {
     (void)state;
-    lido_lease leases[CHUNK], other, mine;
-    struct factory factory = factory_start();
-    lido_object_pool *pool = strict_pool(&factory, false);
-    acquire_all(pool, leases);
-    CHECK_OK(lido_object_pool_set_object_limit(pool, CHUNK + 1));
-    arm(&(struct moment){.pool = pool, .to_acquire = &other, .to_release = &leases[3]});
-    CHECK_OK(lido_object_pool_try_acquire(pool, &mine));
-    CHECK_OK(lido_object_pool_release(pool, &other));
-    CHECK_OK(lido_object_pool_release(pool, &mine));
-    end(pool, &factory, leases);
+    struct scene s;
+    lido_lease other, mine;
+    begin(&s, false);
+    CHECK_OK(lido_object_pool_set_object_limit(s.pool, CHUNK + 1));
+    arm(&(struct moment){.pool = s.pool, .to_acquire = &other, .to_release = &s.leases[3]});
+    CHECK_OK(lido_object_pool_try_acquire(s.pool, &mine));
+    CHECK_OK(lido_object_pool_release(s.pool, &other));
+    CHECK_OK(lido_object_pool_release(s.pool, &mine));
+    end(&s);
 }
 
 CHECK_MAIN(TEST(a_slot_that_was_made_for_a_waiter_just_served_is_not_an_object),

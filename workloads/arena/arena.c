@@ -2,8 +2,8 @@
  * The command: reads its options, runs the variants round by round, compares and reports. */
 #include "arena/arena.h"
 
-#include "arena/progress.h"
 #include "arena/report.h"
+#include "common/rounds.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -11,8 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 enum { TICKS = 36000, TICKS_MAX = 1000000, ROUNDS = 3, ROUNDS_MAX = 1000 };
 
@@ -41,20 +39,6 @@ static const char usage[] =
 
 /* ---- Options ------------------------------------------------------------------------------- */
 
-static bool read_number(const char *option, const char *text, uint64_t least, uint64_t most,
-                        uint64_t *number) {
-    char *end;
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number >= least &&
-        *number <= most)
-        return true;
-    fprintf(stderr,
-            "lido run arena: --%s is %s, must be a number from %" PRIu64 " to %" PRIu64 "\n",
-            option, text, least, most);
-    return false;
-}
-
 static bool read_variant(struct arena_session *session, const char *name) {
     for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
         if (strcmp(name, arena_variant_name[v]) == 0)
@@ -77,11 +61,11 @@ static bool read_option(struct command *c, int option, const char *name, const c
     struct arena_session *s = &c->session;
     switch (option) {
     case 't':
-        return read_number(name, value, 1, TICKS_MAX, &s->options.ticks);
+        return rounds_read_number("arena", name, value, 1, TICKS_MAX, &s->options.ticks);
     case 's':
-        return read_number(name, value, 0, INT64_MAX, &s->options.seed);
+        return rounds_read_number("arena", name, value, 0, INT64_MAX, &s->options.seed);
     case 'r':
-        return read_number(name, value, 1, ROUNDS_MAX, &s->rounds);
+        return rounds_read_number("arena", name, value, 1, ROUNDS_MAX, &s->rounds);
     case 'v':
         return read_variant(s, value);
     case 'j':
@@ -142,28 +126,35 @@ static void compare(struct arena_session *session, const struct arena_run *run, 
         }
 }
 
-static bool is_interrupted(void) {
-    sigset_t pending;
-    return sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1;
+struct job {
+    struct arena_session *session;
+    struct rounds_progress progress;
+};
+
+static void show_progress(void *progress, uint64_t tick) {
+    rounds_progress_show(progress, tick, "");
 }
 
 /* Interleaved: A B C D A B C D, so that a slow minute of the machine hits all variants.
  *
  * Returns  0, 1 or 130 as the command does. */
-static int run_all(struct arena_session *session, struct arena_progress *progress) {
-    struct arena_watcher watcher = {arena_progress_show, progress};
+static int run_all(void *context) {
+    struct job *job = context;
+    struct arena_session *session = job->session;
+    struct rounds_progress *progress = &job->progress;
+    struct arena_watcher watcher = {show_progress, progress};
     for (uint64_t round = 0; round < session->rounds; round++)
         for (int v = 0; v < ARENA_VARIANT_COUNT; v++) {
             if (!session->runs_variant[v])
                 continue;
             struct arena_run *run = arena_session_run(session, round, v);
             bool is_first = progress->run == 0;
-            arena_progress_start(progress, (enum arena_variant)v);
+            rounds_progress_start(progress, arena_variant_name[v]);
             int ended_by =
                 arena_play(&session->options, (enum arena_variant)v, &watcher, run,
                            session->tick_us[v], is_first ? session->sums : session->other_sums);
-            arena_progress_end(progress, run);
-            if (ended_by == SIGINT || is_interrupted()) {
+            rounds_progress_end(progress, run->done ? run->total_s : 0);
+            if (ended_by == SIGINT || rounds_interrupted()) {
                 fprintf(stderr, "lido run arena: interrupted in run %" PRIu64 " of %" PRIu64 "\n",
                         progress->run, progress->runs);
                 return 130;
@@ -175,20 +166,6 @@ static int run_all(struct arena_session *session, struct arena_progress *progres
             compare(session, run, is_first, arena_variant_name[v]);
         }
     return 0;
-}
-
-/* Ctrl-C waits while this process has work to tell of: the one that plays ends at once. */
-static int run_all_blocked(struct arena_session *session, struct arena_progress *progress) {
-    sigset_t interrupt, before;
-    struct timespec at_once = {0, 0};
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    sigprocmask(SIG_BLOCK, &interrupt, &before);
-    int result = run_all(session, progress);
-    if (result == 130)
-        (void)sigtimedwait(&interrupt, NULL, &at_once); /* told: it need not end us, too */
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return result;
 }
 
 /* One figure of the only variant, a line a round, for the bench. */
@@ -246,13 +223,14 @@ static void close_session(struct arena_session *s) {
 
 static int run_session(struct command *c) {
     struct arena_session *s = &c->session;
-    struct arena_progress progress = {
-        .silent = c->silent, .terminal = isatty(2) != 0, .ticks = s->options.ticks};
+    struct job job = {.session = s};
+    uint64_t runs = 0;
     int result = 1;
     for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
-        progress.runs += s->runs_variant[v] ? s->rounds : 0;
+        runs += s->runs_variant[v] ? s->rounds : 0;
+    rounds_progress_open(&job.progress, "arena", "ticks", c->silent, runs, s->options.ticks);
     if (open_session(s))
-        result = run_all_blocked(s, &progress);
+        result = rounds_run(run_all, &job);
     else
         fputs("lido run arena: no memory\n", stderr);
     if (result == 0)

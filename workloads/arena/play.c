@@ -2,16 +2,14 @@
  * A run lives in memory that a child shares with its parent: figures, world and the series of ticks. */
 #include "arena/play.h"
 
+#include "common/rounds.h"
 #include "swarm/measure.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -112,17 +110,6 @@ static void play(struct shared *s, const struct arena_options *options, enum are
 
 /* ---- Apart --------------------------------------------------------------------------------- */
 
-/* Returns  0, or the signal that ended the child. */
-static int wait_for(pid_t child) {
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return SIGABRT;
-    if (WIFSIGNALED(status))
-        return WTERMSIG(status);
-    return WEXITSTATUS(status) == 0 ? 0 : SIGABRT;
-}
-
 static int by_size(const void *a, const void *b) {
     double x = *(const double *)a, y = *(const double *)b;
     return (x > y) - (x < y);
@@ -137,6 +124,22 @@ static void read_quantiles(struct arena_run *run, double *tick_us, uint64_t tick
     run->worst_us = tick_us[ticks - 1];
 }
 
+struct job {
+    struct shared *shared;
+    const struct arena_options *options;
+    enum arena_variant variant;
+    const struct arena_watcher *watcher;
+};
+
+/* No page faults later, while faults are counted. */
+static void play_apart(void *context) {
+    struct job *job = context;
+    struct shared *s = job->shared;
+    memset(s->tick_us, 0, job->options->ticks * (sizeof *s->tick_us + sizeof *s->sums));
+    memset(&s->world, 0, sizeof s->world);
+    play(s, job->options, job->variant, job->watcher);
+}
+
 int arena_play(const struct arena_options *options, enum arena_variant variant,
                const struct arena_watcher *watcher, struct arena_run *run, double *tick_us,
                uint64_t *sums) {
@@ -149,21 +152,8 @@ int arena_play(const struct arena_options *options, enum arena_variant variant,
     memset(s, 0, bytes);
     s->tick_us = (double *)(void *)(s + 1);
     s->sums = (uint64_t *)(void *)(s->tick_us + options->ticks);
-    pid_t child = fork();
-    if (child == 0) {
-        sigset_t interrupt;
-        sigemptyset(&interrupt);
-        sigaddset(&interrupt, SIGINT);
-        sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
-        memset(s->tick_us, 0,
-               2 * series); /* no page of it faults later, while faults are counted */
-        memset(&s->world, 0, sizeof s->world);
-        play(s, options, variant, watcher);
-        _exit(0);
-    }
-    int ended_by = 0;
-    if (child > 0) {
-        ended_by = wait_for(child);
+    int ended_by = rounds_play_apart(play_apart, &(struct job){s, options, variant, watcher});
+    if (ended_by >= 0) {
         *run = s->run;
         memcpy(tick_us, s->tick_us, series);
         memcpy(sums, s->sums, series);

@@ -4,6 +4,7 @@
 #include "arena/report.h"
 
 #include "common/json_file.h"
+#include "common/rounds.h"
 #include "common/wrap.h"
 #include "swarm/measure.h"
 
@@ -82,19 +83,6 @@ static double reuse(const struct arena_run *run) {
 
 /* ---- Terminal ------------------------------------------------------------------------------ */
 
-/* 1234567 as "1,234,567". */
-static const char *grouped(uint64_t n, char text[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, n), to = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[to++] = ',';
-        text[to++] = digits[i];
-    }
-    text[to] = '\0';
-    return text;
-}
-
 static void print_variant(const struct arena_session *session, int v, FILE *out) {
     char faults[32];
     const struct arena_run *last = last_run(session, v);
@@ -107,7 +95,7 @@ static void print_variant(const struct arena_session *session, int v, FILE *out)
     } else {
         fprintf(out, " %17s", "-");
     }
-    fprintf(out, " %7s %5.1f %5.1f %%\n", grouped(last->faults_late, faults),
+    fprintf(out, " %7s %5.1f %5.1f %%\n", rounds_grouped(last->faults_late, faults),
             (double)last->peak_bytes / (1024 * 1024), 100 * avoided(last));
 }
 
@@ -119,9 +107,10 @@ static void print_kinds(const struct arena_session *session, FILE *out) {
         char spawned[32], dropped[32], refused[32], peak[32], live[32];
         const struct arena_rule *rule = &arena_rule[k];
         fprintf(out, "  %-14s %6u  %-11s %10s %9s %7s %6s %6s\n", rule->name, rule->cap,
-                arena_policy_name[rule->policy], grouped(run->of[k].spawned, spawned),
-                grouped(run->of[k].dropped, dropped), grouped(run->of[k].refused, refused),
-                grouped(run->of[k].live_peak, peak), grouped(run->of[k].live, live));
+                arena_policy_name[rule->policy], rounds_grouped(run->of[k].spawned, spawned),
+                rounds_grouped(run->of[k].dropped, dropped),
+                rounds_grouped(run->of[k].refused, refused),
+                rounds_grouped(run->of[k].live_peak, peak), rounds_grouped(run->of[k].live, live));
     }
 }
 
@@ -171,7 +160,7 @@ void arena_print(const struct arena_session *session, FILE *out) {
     fprintf(out,
             "arena: %s ticks, seed %" PRIu64 "\n%" PRIu64 " interleaved round%s, each run in a "
             "process of its own\n\n",
-            grouped(session->options.ticks, ticks), session->options.seed, session->rounds,
+            rounds_grouped(session->options.ticks, ticks), session->options.seed, session->rounds,
             session->rounds == 1 ? "" : "s");
     fprintf(out, "  %-9s %7s %6s %6s %6s %-17s %7s %5s %7s\n", "", "CPU", "p50", "p99", "p99.9",
             "p50 / array", "faults", "peak", "makings");

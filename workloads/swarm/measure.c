@@ -2,17 +2,15 @@
  * Figures of this process, and a run in a process of its own. */
 #include "swarm/measure.h"
 
+#include "common/rounds.h"
 #include "swarm/optimise.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -66,15 +64,20 @@ struct measure measure_now(void) {
 
 /* ---- Apart ------------------------------------------------------------------------------- */
 
-/* Returns  0, or the signal that ended the child. */
-static int wait_for(pid_t child) {
-    int status = 0;
-    while (waitpid(child, &status, 0) < 0)
-        if (errno != EINTR)
-            return SIGABRT;
-    if (WIFSIGNALED(status))
-        return WTERMSIG(status);
-    return WEXITSTATUS(status) == 0 ? 0 : SIGABRT;
+struct job {
+    const struct swarm_options *options;
+    enum swarm_variant variant;
+    const struct swarm_watcher *watcher;
+    char *shared;
+    double *best, *mean;
+    size_t bytes;
+};
+
+static void optimise_apart(void *context) {
+    struct job *job = context;
+    memset(job->shared, 0, job->bytes); /* no page of it faults later, while faults are counted */
+    swarm_optimise(job->options, job->variant, job->watcher,
+                   (struct swarm_run *)(void *)job->shared, job->best, job->mean);
 }
 
 int swarm_optimise_apart(const struct swarm_options *options, enum swarm_variant variant,
@@ -88,19 +91,9 @@ int swarm_optimise_apart(const struct swarm_options *options, enum swarm_variant
         return 0;
     double *best = (double *)(void *)(shared + sizeof *run);
     double *mean = best + options->iterations;
-    pid_t child = fork();
-    if (child == 0) {
-        sigset_t interrupt;
-        sigemptyset(&interrupt);
-        sigaddset(&interrupt, SIGINT);
-        sigprocmask(SIG_UNBLOCK, &interrupt, NULL);
-        memset(shared, 0, bytes); /* no page of it faults later, while faults are counted */
-        swarm_optimise(options, variant, watcher, (struct swarm_run *)(void *)shared, best, mean);
-        _exit(0);
-    }
-    int ended_by = 0;
-    if (child > 0) {
-        ended_by = wait_for(child);
+    struct job job = {options, variant, watcher, shared, best, mean, bytes};
+    int ended_by = rounds_play_apart(optimise_apart, &job);
+    if (ended_by >= 0) {
         memcpy(run, shared, sizeof *run);
         memcpy(best_of, best, history);
         memcpy(mean_of, mean, history);

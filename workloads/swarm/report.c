@@ -4,6 +4,7 @@
 #include "swarm/report.h"
 
 #include "common/json_file.h"
+#include "common/rounds.h"
 #include "common/wrap.h"
 #include "swarm/measure.h"
 
@@ -90,19 +91,6 @@ void swarm_in_plain_words(const struct swarm_session *session, char *text, size_
 
 /* ---- Terminal ---------------------------------------------------------------------------- */
 
-/* 1234567 as "1,234,567". */
-static const char *grouped(uint64_t n, char text[32]) {
-    char digits[24];
-    int length = snprintf(digits, sizeof digits, "%" PRIu64, n), to = 0;
-    for (int i = 0; i < length; i++) {
-        if (i > 0 && (length - i) % 3 == 0)
-            text[to++] = ',';
-        text[to++] = digits[i];
-    }
-    text[to] = '\0';
-    return text;
-}
-
 static void print_variant(const struct swarm_session *session, enum swarm_variant variant,
                           FILE *out) {
     char calls[32], faults[32];
@@ -115,8 +103,8 @@ static void print_variant(const struct swarm_session *session, enum swarm_varian
     } else {
         fprintf(out, "   %20s", "-");
     }
-    fprintf(out, " %11s %10s %9.1f\n", grouped(last->calls_late, calls),
-            grouped(last->faults_late, faults), (double)last->growth_bytes / 1024);
+    fprintf(out, " %11s %10s %9.1f\n", rounds_grouped(last->calls_late, calls),
+            rounds_grouped(last->faults_late, faults), (double)last->growth_bytes / 1024);
 }
 
 static void print_pool(const lido_block_pool_stats *pool, FILE *out) {
@@ -125,9 +113,9 @@ static void print_pool(const lido_block_pool_stats *pool, FILE *out) {
                 "  pool: %s blocks acquired, %" PRIu64 " made, %" PRIu64
                 " most out at once; %s KiB "
                 "held, %s bytes of book-keeping; re-use %.4f",
-                grouped(pool->acquired, acquired), pool->made, pool->live_peak,
-                grouped(pool->committed_bytes / 1024, committed),
-                grouped(pool->overhead_bytes, overhead), pool->reuse);
+                rounds_grouped(pool->acquired, acquired), pool->made, pool->live_peak,
+                rounds_grouped(pool->committed_bytes / 1024, committed),
+                rounds_grouped(pool->overhead_bytes, overhead), pool->reuse);
 }
 
 static const struct swarm_run *any_run(const struct swarm_session *session) {
@@ -142,11 +130,11 @@ void swarm_print(const struct swarm_session *session, FILE *out) {
     char n[32], words[500];
     fprintf(out, "swarm: %s%s, %" PRIu64 " particles x %" PRIu64 " dimensions, %s iterations, ",
             o->shifted_rotated ? "shifted-rotated-" : "", o->function->name, o->particles,
-            o->dimensions, grouped(o->iterations, n));
+            o->dimensions, rounds_grouped(o->iterations, n));
     fprintf(out, "seed %" PRIu64 "\n%s of %s bytes\n", o->seed,
             o->matrix ? "four temporary matrices an iteration"
                       : "a new buffer per particle and iteration",
-            grouped(swarm_buffer_bytes(o), n));
+            rounds_grouped(swarm_buffer_bytes(o), n));
     fprintf(out, "%" PRIu64 " interleaved round%s, each run in a process of its own\n\n",
             session->rounds, session->rounds == 1 ? "" : "s");
     fprintf(out, "  %-11s %8s   %-20s %11s %10s %9s\n", "", "CPU s", "/ in-place", "calls",

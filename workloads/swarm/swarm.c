@@ -2,7 +2,7 @@
  * The command: reads its options, runs the variants round by round, compares and reports. */
 #include "swarm/swarm.h"
 
-#include "swarm/progress.h"
+#include "common/rounds.h"
 #include "swarm/report.h"
 
 #include <errno.h>
@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 struct command {
     struct swarm_session session;
@@ -43,20 +42,6 @@ static const char usage[] =
 
 /* ---- Options ----------------------------------------------------------------------------- */
 
-static bool read_number(const char *option, const char *text, uint64_t least, uint64_t most,
-                        uint64_t *number) {
-    char *end;
-    errno = 0;
-    *number = strtoull(text, &end, 10);
-    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && errno == 0 && *number >= least &&
-        *number <= most)
-        return true;
-    fprintf(stderr,
-            "lido run swarm: --%s is %s, must be a number from %" PRIu64 " to %" PRIu64 "\n",
-            option, text, least, most);
-    return false;
-}
-
 static bool read_function(struct swarm_options *options, const char *name) {
     options->function = swarm_function_find(name, &options->shifted_rotated);
     if (options->function == NULL)
@@ -84,15 +69,15 @@ static bool read_option(struct command *c, int option, const char *name, const c
     case 'f':
         return read_function(o, value);
     case 'p':
-        return read_number(name, value, 1, 1000000, &o->particles);
+        return rounds_read_number("swarm", name, value, 1, 1000000, &o->particles);
     case 'd':
-        return read_number(name, value, 1, 100000, &o->dimensions);
+        return rounds_read_number("swarm", name, value, 1, 100000, &o->dimensions);
     case 'i':
-        return read_number(name, value, 1, 100000000, &o->iterations);
+        return rounds_read_number("swarm", name, value, 1, 100000000, &o->iterations);
     case 's':
-        return read_number(name, value, 0, INT64_MAX, &o->seed);
+        return rounds_read_number("swarm", name, value, 0, INT64_MAX, &o->seed);
     case 'r':
-        return read_number(name, value, 1, 1000, &c->session.rounds);
+        return rounds_read_number("swarm", name, value, 1, 1000, &c->session.rounds);
     case 'v':
         return read_variant(&c->session, value);
     case 'm':
@@ -208,26 +193,35 @@ static void compare(struct swarm_session *session) {
         }
 }
 
-static bool is_interrupted(void) {
-    sigset_t pending;
-    return sigpending(&pending) == 0 && sigismember(&pending, SIGINT) == 1;
+struct job {
+    struct swarm_session *session;
+    struct rounds_progress progress;
+};
+
+static void show_progress(void *progress, uint64_t iteration, double best) {
+    char text[32];
+    snprintf(text, sizeof text, "  best %.3g", best);
+    rounds_progress_show(progress, iteration, text);
 }
 
 /* Interleaved: A B C D A B C D, so that a slow minute of the machine hits all variants.
  *
  * Returns  0, 1 or 130 as the command does. */
-static int run_all(struct swarm_session *session, struct swarm_progress *progress) {
-    struct swarm_watcher watcher = {swarm_progress_show, progress};
+static int run_all(void *context) {
+    struct job *job = context;
+    struct swarm_session *session = job->session;
+    struct rounds_progress *progress = &job->progress;
+    struct swarm_watcher watcher = {show_progress, progress};
     for (uint64_t round = 0; round < session->rounds; round++)
         for (int v = 0; v < SWARM_VARIANT_COUNT; v++) {
             struct swarm_run *run = swarm_session_run(session, round, (enum swarm_variant)v);
             if (!session->runs_variant[v])
                 continue;
-            swarm_progress_start(progress, (enum swarm_variant)v);
+            rounds_progress_start(progress, swarm_variant_name[v]);
             int ended_by = swarm_optimise_apart(&session->options, (enum swarm_variant)v, &watcher,
                                                 run, session->best_of, session->mean_of);
-            swarm_progress_end(progress, run);
-            if (ended_by == SIGINT || is_interrupted()) {
+            rounds_progress_end(progress, run->done ? run->cpu_s : 0);
+            if (ended_by == SIGINT || rounds_interrupted()) {
                 fprintf(stderr, "lido run swarm: interrupted in run %" PRIu64 " of %" PRIu64 "\n",
                         progress->run, progress->runs);
                 return 130;
@@ -239,20 +233,6 @@ static int run_all(struct swarm_session *session, struct swarm_progress *progres
         }
     compare(session);
     return 0;
-}
-
-/* Ctrl-C waits while this process has work to tell of: the one that computes ends at once. */
-static int run_all_blocked(struct swarm_session *session, struct swarm_progress *progress) {
-    sigset_t interrupt, before;
-    struct timespec at_once = {0, 0};
-    sigemptyset(&interrupt);
-    sigaddset(&interrupt, SIGINT);
-    sigprocmask(SIG_BLOCK, &interrupt, &before);
-    int result = run_all(session, progress);
-    if (result == 130)
-        (void)sigtimedwait(&interrupt, NULL, &at_once); /* told: it need not end us, too */
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return result;
 }
 
 /* Writes what was asked for; says which file could not be written. */
@@ -272,7 +252,7 @@ static int report(const struct command *c) {
 
 static int run_session(struct command *c) {
     struct swarm_session *s = &c->session;
-    struct swarm_progress progress;
+    struct job job = {.session = s};
     uint64_t variants = 0;
     for (int v = 0; v < SWARM_VARIANT_COUNT; v++)
         variants += s->runs_variant[v];
@@ -283,8 +263,9 @@ static int run_session(struct command *c) {
     if (s->runs == NULL || s->best_of == NULL || s->mean_of == NULL) {
         fputs("lido run swarm: no memory\n", stderr);
     } else {
-        swarm_progress_open(&progress, c->silent, variants * s->rounds, s->options.iterations);
-        result = run_all_blocked(s, &progress);
+        rounds_progress_open(&job.progress, "swarm", "iterations", c->silent, variants * s->rounds,
+                             s->options.iterations);
+        result = rounds_run(run_all, &job);
         if (result == 0)
             result = report(c);
     }
