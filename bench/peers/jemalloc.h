@@ -21,6 +21,7 @@ static inline void jemalloc_set_decay(mallctl_call jemalloc, ssize_t millisecond
     }
 }
 
+/* Of this thread and of all arenas. */
 static inline bool jemalloc_trim(mallctl_call jemalloc) {
     return jemalloc("thread.tcache.flush", NULL, NULL, NULL, 0) == 0 &&
            jemalloc("arena.4096.purge", NULL, NULL, NULL, 0) == 0;
