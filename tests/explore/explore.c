@@ -17,7 +17,13 @@
 #include <string.h>
 #include <ucontext.h>
 
-enum { OWN_BYTES = 1024, CHOICES = 4000, STACK_BYTES = 64 * 1024, IDLE_ROUNDS = 12 };
+enum {
+    OWN_BYTES = 1024,
+    CHOICES = 4000,
+    STACK_BYTES = 64 * 1024,
+    IDLE_ROUNDS = 12,
+    IMPATIENT_WAITS = 40
+};
 enum { ALL_ENDED = 1, FAILED = 2 };
 
 struct place {
@@ -282,15 +288,18 @@ int explore_thread(void) {
 
 /* ---- Waiting --------------------------------------------------------------------------- */
 
-/* Whether this wait is one of those whose patience ends while the others stand still. */
+/* Whether this wait is one of those whose patience ends while the others stand still. Then so does
+ * that of the waits that follow, as many as a bounded wait in naps may consist of. */
 static bool loses_patience(struct fiber *self) {
-    if (!self->impatient && explore_left.impatience > 0 && explore_pick(2) == 1) {
+    if (self->impatient_waits == 0 && explore_left.impatience > 0 && explore_pick(2) == 1) {
         explore_left.impatience--;
-        self->impatient = true;
-        self->impatient_for = NULL;
+        self->impatient_waits = IMPATIENT_WAITS;
         explore_trace_say("loses patience while the others stand still", NULL, 0);
     }
-    return self->impatient;
+    if (self->impatient_waits == 0)
+        return false;
+    self->impatient_waits--;
+    return true;
 }
 
 void explore_pause(void) {
@@ -308,11 +317,8 @@ bool explore_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_n
     explore_trace_say("parks on", word, expected);
     if (explore_newest(word, sizeof *word) != expected)
         return true;
-    if (self->impatient && self->impatient_for && self->impatient_for != word)
-        self->impatient = false; /* else who looks again and again would do so for ever */
     if (deadline_ns != LIDO_FOREVER && (time_ns >= deadline_ns || loses_patience(self))) {
         time_ns = deadline_ns > time_ns ? deadline_ns : time_ns;
-        self->impatient_for = word;
         return false;
     }
     self->state = PARKED;
@@ -380,11 +386,11 @@ void explore_lock(struct explore_site *site, lido__mutex *mutex) {
     struct fiber *self = &explore_fibers[explore_now];
     explore_list(site);
     explore_flush_delayed();
+    explore_point();
     if (explore_is(site, SKIP) && explore_now != MAIN) {
         self->goes_without = mutex;
         return;
     }
-    explore_point();
     while (mutex->taken_by != 0) {
         if (explore_now == MAIN || mutex->taken_by == (uint64_t)explore_now + 1)
             explore_fail("a thread locks a mutex that it holds");
@@ -402,6 +408,7 @@ void explore_lock(struct explore_site *site, lido__mutex *mutex) {
 void explore_unlock(lido__mutex *mutex) {
     struct fiber *self = &explore_fibers[explore_now];
     if (self->goes_without == mutex) {
+        explore_point();
         self->goes_without = NULL;
         return;
     }

@@ -12,10 +12,14 @@ enum { BLOCK_BYTES = 16 * 1024 /* the fewest blocks to a magazine: 4 */ };
 static lido_block_pool *pool;
 static uint64_t *passed; /* a block on its way from one thread to another */
 static _Atomic(uint32_t) is_passed;
+static void *held;
+
+#define NO_BARRIER  "a drain passes no barrier"
+#define NO_SETTLING "a visitor does not wait for owners in their gates"
 
 static void setup_with(enum explore_barrier barrier, uint64_t limit, uint64_t warm) {
     uint64_t *blocks[HOLD];
-    explore_sys_begin(barrier);
+    explore_sys_begin(explore_broken(NO_BARRIER) ? EXPLORE_BARRIER_EMPTY : barrier);
     passed = NULL;
     lido__store(&is_passed, 0, relaxed);
     lido_status status = lido_block_pool_create(
@@ -42,6 +46,13 @@ static void setup_goes_away(void) {
     setup_with(EXPLORE_BARRIER_GOES_AWAY, 0, 1);
 }
 
+/* One block is out throughout, so that the slab stays. */
+static void setup_held(void) {
+    setup();
+    held = lido_block_pool_acquire(pool);
+    explore_check(held, "no block to begin with");
+}
+
 static void setup_limit(void) {
     setup_with(EXPLORE_BARRIER_WORKS, LIMIT, 0);
 }
@@ -66,6 +77,11 @@ static void finish(void) {
     explore_check(stats.acquired == stats.released, "acquired and released differ");
     explore_check(stats.cached + stats.stranded + stats.idle == stats.existing,
                   "blocks are lost or in two places");
+}
+
+static void finish_held(void) {
+    explore_check(lido_block_pool_release(pool, held) == LIDO_OK, "release refused");
+    finish();
 }
 
 static void use_one(void) {
@@ -115,6 +131,34 @@ static void use_all(void) {
         put(blocks[i]);
 }
 
+/* A second release finds the canary, wherever the block has gone meanwhile. */
+static void release_twice(void) {
+    uint64_t *block = get();
+    explore_check(block, "no block");
+    put(block);
+    explore_check(lido_block_pool_release(pool, block) == LIDO_ERR_NOT_HELD,
+                  "a second release was accepted");
+}
+
+/* While this thread sleeps, its store is drained and its slab goes back to the system. */
+static void use_sleep_and_use(void) {
+    use_one();
+    lido__store(&is_passed, 1, release);
+    while (lido__load(&is_passed, acquire) != 2)
+        lido__pause();
+    use_one();
+}
+
+static void trim_all(void) {
+    lido_block_pool_stats stats = {.struct_size = sizeof stats};
+    while (lido__load(&is_passed, acquire) != 1)
+        lido__pause();
+    (void)lido_block_pool_trim(pool, LIDO_FOREVER);
+    explore_check(lido_block_pool_read_stats(pool, &stats) == LIDO_OK, "no figures");
+    explore_check(stats.existing == 0, "blocks of one who sleeps were not given back");
+    lido__store(&is_passed, 2, release);
+}
+
 static void use_one_and_say_so(void) {
     use_one();
     lido__store(&is_passed, 1, release);
@@ -127,14 +171,29 @@ static void trim(void) {
 const struct explore_kernel explore_block_pool_kernels[] = {
     {.name = "pool_trim",
      .claim = "a trim takes no block from who holds it, and loses none",
-     .preemptions = 1,
-     .stale = 1,
+     .preemptions = 2,
+     .stale = 2,
      .setup = setup,
      .threads = {{"user", use_one}, {"trimmer", trim}},
+     .finish = finish,
+     .mutants = {NO_BARRIER, NO_SETTLING}},
+    {.name = "pool_sleeper",
+     .claim = "the store of a thread that sleeps is drained, and serves it again later",
+     .preemptions = 2,
+     .stale = 1,
+     .setup = setup,
+     .threads = {{"sleeper", use_sleep_and_use}, {"trimmer", trim_all}},
      .finish = finish},
+    {.name = "pool_twice",
+     .claim = "a block is released once, also while a trim moves it",
+     .preemptions = 2,
+     .stale = 2,
+     .setup = setup_held,
+     .threads = {{"twice", release_twice}, {"trimmer", trim}},
+     .finish = finish_held},
     {.name = "pool_fenced",
      .claim = "the same without membarrier",
-     .preemptions = 1,
+     .preemptions = 2,
      .stale = 1,
      .setup = setup_fenced,
      .threads = {{"user", use_one}, {"trimmer", trim}},
@@ -148,7 +207,7 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .finish = finish},
     {.name = "pool_end",
      .claim = "a thread that ends gives its blocks back, also while it is visited",
-     .preemptions = 1,
+     .preemptions = 2,
      .stale = 1,
      .setup = setup,
      .threads = {{"user", use_and_end}, {"trimmer", trim}},
@@ -169,7 +228,7 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .finish = finish},
     {.name = "pool_limit",
      .claim = "a free block in another thread's store is found before anybody is refused",
-     .preemptions = 1,
+     .preemptions = 2,
      .stale = 1,
      .setup = setup_limit,
      .threads = {{"idler", use_one_and_say_so}, {"user", use_all}},

@@ -152,8 +152,8 @@ const struct explore_kernel explore_cond_kernels[] = {
      .threads = {{"producer", put_one_and_one},
                  {"hasty", take_one_in_time},
                  {"consumer", take_one}}},
-    {KERNEL("late", "a signal ends one of the waits that it finds, though others begin meanwhile", 1, 0,
-            0, NULL),
+    {KERNEL("late", "a signal ends one of the waits that it finds, though others begin meanwhile",
+            1, 0, 0, NULL),
      .threads = {{"producer", put_one}, {"waiter", wait_once}, {"late", wait_late}}},
     {.name = NULL},
 };

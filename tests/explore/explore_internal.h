@@ -57,9 +57,8 @@ struct fiber {
     const void *waits_for;     /* PARKED: the word; LOCKING: the mutex */
     uint64_t deadline_ns;
     bool timed_out;
-    bool impatient; /* its patience has run out: waits no more, until it waits for something else */
-    const void *impatient_for;
-    int last_load; /* the location, plus one */
+    int impatient_waits; /* its patience has run out: so many of its waits end at once */
+    int last_load;       /* the location, plus one */
     struct delayed delayed;
     struct explore_site *stored_at;      /* the last store, if nothing but loads came after it */
     int locks;                           /* held */
@@ -82,8 +81,9 @@ struct bounds {
 };
 
 struct result {
-    uint64_t executions; /* within the widest bounds that were tried, once all that is shared was known */
-    bool cut;            /* at bounds.executions */
+    uint64_t
+        executions; /* within the widest bounds that were tried, once all that is shared was known */
+    bool cut;       /* at bounds.executions */
     const char *failure; /* NULL: the claim held */
 };
 

@@ -326,7 +326,8 @@ uint64_t explore_load(struct explore_site *site, const void *object, unsigned by
     explore_list(site);
     if (!meets(object, false))
         return peek(object, bytes);
-    if (self()->stored_at && self()->locks == 0 && explore_now != MAIN)
+    if (self()->stored_at && self()->locks == 0 && explore_now != MAIN &&
+        explore_mutation.kind == NONE)
         self()->stored_at->can_move = true;
     struct location *location = locate(object, bytes);
     int index = choose_store(location, order);

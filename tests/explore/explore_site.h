@@ -23,12 +23,12 @@ enum { EXPLORE_KERNELS_MAX = 128 };
 
 /* One operation in the source. It lists itself when it first runs, so that it can be broken. */
 struct explore_site {
-    const char *file;
+    const char *file, *function;
     int line;
     enum explore_kind kind;
     const char *object; /* the operand as it is spelt */
     int order;
-    int failure_order;                       /* of a CAS */
+    int failure_order;                          /* of a CAS */
     uint64_t kernels[EXPLORE_KERNELS_MAX / 64]; /* those that came by, as bits by their number */
     bool is_listed;
     bool can_move; /* a store, outside of locks, that a load of the same thread follows at once */

@@ -60,9 +60,8 @@ const char *explore_order_name(int order) {
 }
 
 const char *explore_kind_name(enum explore_kind kind) {
-    static const char *const kind_names[] = {"load", "store", "exchange", "cas",
-                                             "add",  "sub",   "fence",    "membarrier",
-                                             "lock", "wake"};
+    static const char *const kind_names[] = {"load", "store", "exchange",   "cas",  "add",
+                                             "sub",  "fence", "membarrier", "lock", "wake"};
     return kind_names[kind];
 }
 

@@ -11,6 +11,7 @@
 
 #define EXPLORE_SITE(kind_, object_, order_, failure_)                                             \
     static struct explore_site site_ = {.file = __FILE__,                                          \
+                                        .function = __func__,                                      \
                                         .line = __LINE__,                                          \
                                         .kind = kind_,                                             \
                                         .object = object_,                                         \
