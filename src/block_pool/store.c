@@ -85,7 +85,7 @@ static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *m
 
 /* ---- A store's magazines, with the lock held --------------------------------------------- */
 
-/* The owner field of a store that fast paths do not find differs from its pool's address by 1. */
+/* The owner field of a store that fast paths do not acquire from differs from its pool's address by 1. */
 static const void *hidden(const struct lido_block_pool *pool) {
     return (const char *)pool + 1;
 }
@@ -96,7 +96,10 @@ static void show_or_hide(struct lido__store *store) {
 #else
     bool is_fenced = lido__load(&store->gate.fenced, relaxed) != 0;
 #endif
-    lido__store(&store->near.owner, is_fenced ? hidden(store->pool) : store->pool, relaxed);
+    const struct lido_block_pool *pool = store->pool;
+    bool is_open = !is_fenced && pool->has_canary;
+    lido__store(&store->near.owner, is_open && !pool->is_zeroed ? pool : hidden(pool), relaxed);
+    lido__store(&store->near.back, is_open ? pool : NULL, relaxed);
 }
 
 static struct lido__magazine *loaded(struct lido__store *store) {
@@ -226,11 +229,12 @@ uint64_t lido__store_pinned(const struct lido_block_pool *pool) {
 struct lido__store *lido__store_find(struct lido_block_pool *pool) {
     uint64_t id = pool->resource.info.id;
     struct lido__near *near = lido__thread_self->near[id % LIDO__NEAR_CHAINS];
-    if (lido__load(&near->owner, relaxed) == hidden(pool))
-        return (struct lido__store *)(void *)near;
-    near = lido__near_find(id, pool);
+    if (lido__load(&near->owner, relaxed) != hidden(pool))
+        near = lido__near_find(id, pool);
     if (!near)
         near = lido__near_find(id, hidden(pool));
+    if (near)
+        lido__near_last = near;
     return (struct lido__store *)(void *)near;
 }
 
@@ -269,6 +273,7 @@ static void adopt(struct lido_block_pool *pool, struct lido__store *store) {
     store->near.leave = leave_at_exit;
     lido__near_hang(pool->resource.info.id, &store->near, pool);
     show_or_hide(store);
+    lido__near_last = &store->near;
 }
 
 /* With the lock held: takes all from a store and out of the pool's list. */
