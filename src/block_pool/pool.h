@@ -34,7 +34,8 @@
 
 enum {
     LIDO__MAGAZINE_BYTES = 64 * 1024, /* of blocks in one magazine, at most ... */
-    LIDO__MAGAZINE_BLOCKS = 64,       /* ... this many */
+    /* ... this many: two magazines and their store stay below a page of 4 KiB. */
+    LIDO__MAGAZINE_BLOCKS = 224,
     LIDO__MAGAZINE_BLOCKS_MIN = 4,
     LIDO__HOT_NEVER = 1, /* no block's address */
     LIDO__SLAB_LISTS = 8,

@@ -357,10 +357,9 @@ lido_status lido__store_prepare(void) {
 }
 
 static void free_list(struct lido__magazine *magazine) {
-    while (magazine) {
-        struct lido__magazine *next = lido__magazine_spare(magazine);
+    for (struct lido__magazine *next; magazine; magazine = next) {
+        next = lido__magazine_spare(magazine);
         lido__sys.free(magazine);
-        magazine = next;
     }
 }
 
@@ -573,6 +572,24 @@ static void grant(struct lido_block_pool *pool, struct lido__store *store, uint6
     lido__store(&store->left, more, relaxed);
 }
 
+/* With the lock held: a slow call that came for the pool's sake, and the pool wants nothing. Then
+ * nothing that others read is touched: their lines stay theirs. */
+static bool renew(struct lido_block_pool *pool, struct lido__store *store) {
+    if (lido__load(&store->left, relaxed) >= 0 || lido__magazine_count(loaded(store)) == 0 ||
+        pool->is_tight || (pool->wants_stock && !pool->stock) || needs_tidying(pool))
+        return false;
+    grant(pool, store, 0);
+    return true;
+}
+
+/* The owner: blocks of the loaded magazine, as the fast path takes them. */
+static uint64_t take_own(struct lido__store *store, uint64_t count, void **blocks) {
+    uint64_t taken = 0;
+    for (void *block; taken < count && (block = lido__store_pop(store)) != NULL;)
+        blocks[taken++] = block;
+    return taken;
+}
+
 /* Up to count blocks that can be had without another slab; 0: none. */
 static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, uint64_t count,
                       void **blocks) {
@@ -671,11 +688,13 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
     /* Who exchanges takes one, too: a loaded magazine with nothing hot has room on its stack. */
     if (store && count > 0)
         exchange(store, true);
-    for (void *block; store && taken < count && (block = lido__store_pop(store)) != NULL;)
-        blocks[taken++] = block;
+    if (store)
+        taken = take_own(store, count, blocks);
     if (taken == count)
         return taken;
     lido__lock(&pool->lock);
+    if (store && renew(pool, store))
+        taken += take_own(store, count - taken, blocks + taken);
     if (!store)
         store = new_store(pool);
     while (taken < count && *why == LIDO_OK) {
