@@ -8,6 +8,7 @@
 lido__mutex lido__near_lock = LIDO__MUTEX_INIT;
 
 static void free_all(struct lido__near *near) {
+    lido__near_last = &lido__near_none; /* it may be one of them */
     while (near) {
         struct lido__near *next = near->next;
         lido__sys.free(near);
@@ -41,6 +42,15 @@ struct lido__near *lido__near_find(uint64_t id, const void *owner) {
     return found;
 }
 
+bool lido__near_recall(uint64_t id, const void *owner) {
+    struct lido__near *near = lido__thread_self->near[id % LIDO__NEAR_CHAINS];
+    if (near == lido__near_last ||
+        (lido__load(&near->owner, relaxed) != owner && lido__load(&near->back, relaxed) != owner))
+        return false;
+    lido__near_last = near;
+    return true;
+}
+
 void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner) {
     struct lido__near **chain = &lido__thread_self->near[id % LIDO__NEAR_CHAINS];
     lido__store(&near->owner, owner, relaxed); /* read by this thread, or under the lock */
@@ -50,6 +60,7 @@ void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner) {
 
 void lido__near_forget(struct lido__near *near) {
     lido__store(&near->owner, NULL, relaxed); /* under the lock, as its readers */
+    lido__store(&near->back, NULL, relaxed);  /* who still reads it uses what has ended */
 }
 
 static void at_thread_exit(struct lido__thread *thread) {

@@ -5,6 +5,8 @@
  *
  *      record --> near[id % 64] --> store of this resource --> store of another --> none
  *
+ *      lido__near_last --> the one that was used last, for clients that look there first
+ *
  * A store begins with struct lido__near, is allocated by lido__sys.alloc, and belongs to its
  * thread: a resource that ends makes its stores forget it, and their threads free them, at the
  * next search of the chain or at their end. At a thread's end (and in a forked child, for threads
@@ -29,6 +31,10 @@ lido_status lido__near_prepare(void);
 /* This thread's store of the resource, now at the head of its chain; NULL: it has none. Frees
  * stores of ended resources on the way. */
 struct lido__near *lido__near_find(uint64_t id, const void *owner);
+
+/* Makes this thread's store of the resource, if it is at the head of its chain, the one used last.
+ * False: it is not there, or was the last one already. */
+bool lido__near_recall(uint64_t id, const void *owner);
 
 /* With lido__near_lock held, under which the resource lists the store too, so that a fork finds
  * both or neither: hangs a store at the head of this thread's chain. The thread has a record. */

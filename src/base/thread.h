@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
- * What lido keeps for each thread: one pointer of thread-local storage leads to it.
+ * What lido keeps for each thread: two pointers of thread-local storage lead to it.
  *
  *      lido__thread_self --> record { slot, id, last failure, stores of the capabilities }
+ *      lido__near_last --> the store of them that was used last
  *
  * A thread gets its record at its first call that needs one, and a dense slot number with it (the
  * smallest that is free). At its end, and in the child of a fork for each thread that is not there
@@ -18,7 +19,9 @@
 /* What a capability keeps for one of its resources in one thread begins like this: see near.h. */
 struct lido__near {
     _Atomic(const void *) owner; /* the resource; NULL when that has ended */
-    struct lido__near *next;     /* the owning thread's alone, as are the heads */
+    /* For clients that look for it when something comes back: the resource, or NULL. */
+    _Atomic(const void *) back;
+    struct lido__near *next; /* the owning thread's alone, as are the heads */
     void (*leave)(struct lido__near *near, bool vanished); /* the thread ends */
 };
 
@@ -40,6 +43,11 @@ extern struct lido__thread lido__thread_none;
 /* This thread's record; lido__thread_none before its first use. */
 extern _Thread_local struct lido__thread *lido__thread_self
     __attribute__((tls_model("initial-exec")));
+
+/* The store that this thread's fast paths look at: one load away, where the way by the record and a
+ * chain is three, each of which waits for the one before. Slow paths write it, and near.c when it frees
+ * stores; lido__near_none when there is none. */
+extern _Thread_local struct lido__near *lido__near_last __attribute__((tls_model("initial-exec")));
 
 static inline bool lido__thread_is_known(void) {
     return lido__thread_self != &lido__thread_none;

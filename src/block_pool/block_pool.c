@@ -106,10 +106,7 @@ static void end_pool(struct lido_block_pool *pool) {
 
 /* Everything but memory for blocks and the name. */
 static bool set_up(struct lido_block_pool *pool, const lido_block_pool_options *options) {
-    const uint32_t never = offsetof(struct lido__thread, near) +
-                           LIDO__NEAR_CHAINS * (uint32_t)sizeof(struct lido__near *);
     lido__mutex_init(&pool->lock);
-    pool->acquire_near = pool->release_near = never;
     pool->idle_keep_ns = options->idle_keep_ns;
     pool->limit = options->block_limit;
     pool->is_zeroed = options->flags & LIDO_BLOCK_POOL_ZERO;
@@ -122,18 +119,6 @@ static bool set_up(struct lido_block_pool *pool, const lido_block_pool_options *
         return lido__map_open(&pool->map);
     pool->apart = lido__apart_make(options);
     return pool->apart != NULL;
-}
-
-/* Fast paths find the pool's stores by its id, which it has by now. */
-static void open_fast_paths(struct lido_block_pool *pool) {
-    uint32_t chain = (uint32_t)(pool->resource.info.id % LIDO__NEAR_CHAINS);
-    uint32_t near =
-        (uint32_t)(offsetof(struct lido__thread, near) + chain * sizeof(struct lido__near *));
-    if (pool->apart || !pool->has_canary)
-        return;
-    pool->release_near = near;
-    if (!pool->is_zeroed)
-        pool->acquire_near = near;
 }
 
 static lido_status fill(struct lido_block_pool *pool, uint64_t ready) {
@@ -167,7 +152,6 @@ static lido_status make(struct lido_block_pool *pool, const lido_block_pool_opti
         status = lido__resource_insert(&pool->resource, site);
     if (status != LIDO_OK)
         return status;
-    open_fast_paths(pool);
     /* Ready means that the first acquire needs nothing from the system. */
     if (pool->apart || !pool->existing || lido__store_prefill(pool))
         return LIDO_OK;
@@ -273,6 +257,8 @@ static __attribute__((noinline)) uint64_t slow_acquire(struct lido_block_pool *p
 
 static __attribute__((noinline)) void *slow_acquire_one(struct lido_block_pool *pool) {
     void *block = NULL;
+    if (lido__near_recall(pool->resource.info.id, pool) && lido__fast_acquire(pool, &block))
+        return block;
     return slow_acquire(pool, 1, &block) ? block : NULL;
 }
 
@@ -344,7 +330,8 @@ static bool check_out(struct lido_block_pool *pool, const void *block) {
 static __attribute__((noinline)) lido_status slow_release(lido_block_pool *pool, void *block,
                                                           const char *site) {
     bool is_taken = false;
-    if (!block)
+    if (!block ||
+        (lido__near_recall(pool->resource.info.id, pool) && lido__fast_release(pool, block)))
         return LIDO_OK;
     if (pool->apart)
         is_taken = lido__apart_release(pool, block);

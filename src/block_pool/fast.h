@@ -20,6 +20,10 @@
 #define LIDO__MAY_INLINE extern inline
 #endif
 
+/* Called from two places each, the fast one and the slow one's second try: a compiler that has the
+ * choice would make a call of it. */
+#define LIDO__ALWAYS_INLINE static inline __attribute__((always_inline))
+
 /* &magazine->block[i], in bytes: written so, it becomes one address, not a sum. */
 static inline _Atomic(void *) *lido__slot(struct lido__magazine *magazine, size_t i) {
     char *start = (char *)magazine + offsetof(struct lido__magazine, block);
@@ -51,20 +55,15 @@ static inline bool lido__magazine_pop(struct lido__store *store, struct lido__ma
     return true;
 }
 
-static inline bool lido__magazine_push(struct lido__magazine *magazine, void *block,
-                                       bool has_canary) {
+static inline bool lido__magazine_push(struct lido__magazine *magazine, void *block) {
     /* Release, here and below: whoever looks for a block under the lock sees it if he sees this. */
     if (__builtin_expect(lido__load(&magazine->hot, relaxed) == NULL, 1)) {
-        if (has_canary)
-            lido__canary_set(block);
         lido__store(&magazine->hot, block, release);
         return true;
     }
     size_t count = lido__load(&magazine->count, relaxed);
     if (__builtin_expect(count >= magazine->capacity, 0))
         return false;
-    if (has_canary)
-        lido__canary_set(block);
     lido__store(lido__slot(magazine, count), block, relaxed);
     lido__store(&magazine->count, count + 1, release);
     return true;
@@ -79,20 +78,22 @@ static inline void *lido__store_pop(struct lido__store *store) {
 }
 
 static inline bool lido__store_push(struct lido__store *store, void *block, bool has_canary) {
-    bool is_in = lido__magazine_push(lido__gate_enter(&store->gate), block, has_canary);
+    if (has_canary)
+        lido__canary_set(block);
+    bool is_in = lido__magazine_push(lido__gate_enter(&store->gate), block);
     lido__gate_leave(&store->gate);
     return is_in;
 }
 
-/* The head of this thread's chain; it is the pool's store if that is its owner. Stores whose gates
- * are fenced have no owner that fast paths could find. */
-static inline struct lido__store *lido__store_near(uint32_t near) {
-    const char *thread = (const char *)lido__thread_self;
-    return *(struct lido__store *const *)(const void *)(thread + near);
+/* The store that this thread used last; it is the pool's if that is its owner. */
+static inline struct lido__store *lido__store_last(void) {
+    return (struct lido__store *)(void *)lido__near_last;
 }
 
-/* Whether a block of the pool that exists begins here. The offset times the inverse of the stride,
- * modulo the word, is the quotient if the division leaves no remainder, and else above any. */
+/* Whether a block of the pool that exists begins here. Where the stride divides the offset into q
+ * parts, the product is q times what the rounding up added, so less than per_stride; where r bytes are
+ * left over, r times per_stride more, and it does not come round to 0: slabs and strides are small
+ * enough for that, (slab + stride) * stride <= 2^64. */
 static inline bool lido__is_block(const struct lido_block_pool *pool, const void *block) {
     const size_t unit_size = sizeof(struct lido__unit);
     uintptr_t address = (uintptr_t)block;
@@ -105,14 +106,12 @@ static inline bool lido__is_block(const struct lido_block_pool *pool, const void
         return false;
 #endif
     uintptr_t offset = address + pool->map.tag - tagged;
-    uintptr_t quotient = offset * pool->inverse;
-    const size_t bits = sizeof quotient * 8, shift = pool->shift;
-    quotient = quotient >> shift | quotient << ((bits - shift) & (bits - 1));
-    return quotient < lido__peek(&unit->carved);
+    return __builtin_expect(offset < lido__peek(&unit->carved_bytes), 1) &&
+           offset * pool->per_stride < pool->per_stride;
 }
 
-static inline bool lido__fast_acquire(struct lido_block_pool *pool, void **block) {
-    struct lido__store *store = lido__store_near(pool->acquire_near);
+LIDO__ALWAYS_INLINE bool lido__fast_acquire(struct lido_block_pool *pool, void **block) {
+    struct lido__store *store = lido__store_last();
     if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0))
         return false;
     bool has_one = lido__magazine_pop(store, lido__gate_enter_unfenced(&store->gate), block);
@@ -122,14 +121,19 @@ static inline bool lido__fast_acquire(struct lido_block_pool *pool, void **block
     return has_one;
 }
 
-static inline bool lido__fast_release(struct lido_block_pool *pool, void *block) {
-    struct lido__store *store = lido__store_near(pool->release_near);
-    if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0) ||
+/* The canary is set before the gate is entered, beside what the user wrote: stores to the same line, one after
+ * the other, cost half. Without room it goes again, lest the slow call search for the block. */
+LIDO__ALWAYS_INLINE bool lido__fast_release(struct lido_block_pool *pool, void *block) {
+    struct lido__store *store = lido__store_last();
+    if (__builtin_expect(lido__peek(&store->near.back) != pool, 0) ||
         __builtin_expect(!lido__is_block(pool, block), 0) ||
         __builtin_expect(lido__canary_is_set(block), 0))
         return false;
-    bool is_in = lido__magazine_push(lido__gate_enter_unfenced(&store->gate), block, true);
+    lido__canary_set(block);
+    bool is_in = lido__magazine_push(lido__gate_enter_unfenced(&store->gate), block);
     lido__gate_leave(&store->gate);
+    if (__builtin_expect(!is_in, 0))
+        lido__canary_clear(block);
     return is_in;
 }
 

@@ -142,16 +142,17 @@ void lido__map_remove(const void *memory, size_t bytes) {
     for (size_t at = 0; at < bytes; at += LIDO__UNIT_BYTES) {
         struct lido__window *window = window_at((uintptr_t)memory + at);
         size_t unit = unit_of((uintptr_t)memory + at);
-        lido__store(&window->unit[unit].carved, 0, relaxed);
+        lido__store(&window->unit[unit].carved_bytes, 0, relaxed);
         lido__store(&window->unit[unit].tagged, 0, relaxed);
         lido__store(&window->slab[unit], NULL, relaxed);
     }
 }
 
-void lido__map_set_carved(const void *memory, size_t bytes, uint32_t carved) {
+void lido__map_set_carved(const void *memory, size_t bytes, size_t carved_bytes) {
     for (size_t at = 0; at < bytes; at += LIDO__UNIT_BYTES) {
         uintptr_t address = (uintptr_t)memory + at;
-        lido__store(&window_at(address)->unit[unit_of(address)].carved, carved, relaxed);
+        lido__store(&window_at(address)->unit[unit_of(address)].carved_bytes, carved_bytes,
+                    relaxed);
     }
 }
 
@@ -165,7 +166,7 @@ struct lido__place lido__map_find(const void *address, uintptr_t tag) {
     if ((tagged & tag_mask) == tag) {
         place.slab = lido__load(&window->slab[unit], relaxed);
         place.start = tagged - tag;
-        place.carved = (uint32_t)lido__load(&window->unit[unit].carved, relaxed);
+        place.carved_bytes = lido__load(&window->unit[unit].carved_bytes, relaxed);
     }
     return place;
 }

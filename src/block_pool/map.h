@@ -2,7 +2,7 @@
  * From an address to the slab that it lies in, for every address there is, without a lock: a table
  * by units of 64 KiB. That is how a pointer that is no block of a pool is told from one that is.
  *
- *      address --> window (64 GiB, one or two a process) --> unit --> tagged, carved; slab
+ *      address --> window (64 GiB, one or two a process) --> unit --> tagged, carved_bytes; slab
  *
  * `tagged` is the slab's first address with the tag of its pool in the 16 bits that addresses leave
  * free; so one subtraction tests all: address + (tag of the pool asked) - tagged is the offset in the
@@ -36,7 +36,7 @@ enum { LIDO__WINDOW_UNITS = 1 << (LIDO__WINDOW_SHIFT - LIDO__UNIT_SHIFT) };
 
 struct lido__unit {
     _Atomic(uintptr_t) tagged;
-    _Atomic(uintptr_t) carved; /* so many blocks of the slab exist */
+    _Atomic(uintptr_t) carved_bytes; /* those blocks of the slab that exist, from its start */
 };
 
 struct lido__window {
@@ -59,15 +59,15 @@ void lido__map_close(struct lido__map_view *view);
 bool lido__map_insert(struct lido__slab *slab, const void *memory, size_t bytes, uintptr_t tag);
 void lido__map_remove(const void *memory, size_t bytes);
 
-/* The first `carved` blocks of that slab are there now. */
-void lido__map_set_carved(const void *memory, size_t bytes, uint32_t carved);
+/* Of that slab the blocks in the first carved_bytes are there now. */
+void lido__map_set_carved(const void *memory, size_t bytes, size_t carved_bytes);
 
 /* Where an address is: in a slab of the pool with that tag, or not (slab is NULL). Nothing of the
  * slab itself is read: it may be ending, if the address is none of a block that is out. */
 struct lido__place {
     struct lido__slab *slab;
     uintptr_t start;
-    uint32_t carved;
+    size_t carved_bytes;
 };
 struct lido__place lido__map_find(const void *address, uintptr_t tag);
 

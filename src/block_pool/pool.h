@@ -34,7 +34,8 @@
 
 enum {
     LIDO__MAGAZINE_BYTES = 64 * 1024, /* of blocks in one magazine, at most ... */
-    LIDO__MAGAZINE_BLOCKS = 64,       /* ... this many */
+    /* ... this many: two magazines and their store stay below a page of 4 KiB. */
+    LIDO__MAGAZINE_BLOCKS = 224,
     LIDO__MAGAZINE_BLOCKS_MIN = 4,
     LIDO__HOT_NEVER = 1, /* no block's address */
     LIDO__SLAB_LISTS = 8,
@@ -60,8 +61,10 @@ struct lido__magazine {
 
 /* What one thread has of one pool. */
 struct lido__store {
-    struct lido__near near; /* owner: the pool, or its address + 1, or NULL when it has ended */
-    lido__gate gate;        /* leads to the magazine, or to lido__magazine_none */
+    /* owner: the pool, or its address + 1 where fast paths must not acquire, or NULL when it has ended;
+     * back: the pool, where fast paths may release */
+    struct lido__near near;
+    lido__gate gate; /* leads to the magazine, or to lido__magazine_none */
     /* Acquired: granted - left. At -1 a slow call is due, for the pool's sake: a thread whose magazine
      * always suffices would never look after it. */
     _Atomic(int64_t) left;
@@ -99,12 +102,8 @@ struct lido_block_pool {
     struct lido__resource resource;
 
     /* Fixed at the making, read by fast paths. */
-    uint32_t
-        acquire_near; /* bytes from a thread's record to the head of its chain; for pools whose */
-    uint32_t release_near; /* calls have more to do, the chain that always ends at once */
     struct lido__map_view map;
-    uintptr_t inverse; /* of the odd part of the stride */
-    uint32_t shift;    /* and how often 2 divides it */
+    uint64_t per_stride; /* 2^64 divided by the stride, rounded up */
     uint32_t magazine_blocks;
     uint64_t key; /* canary = address ^ key */
 

@@ -25,14 +25,6 @@ static size_t round_up(size_t bytes, size_t to) {
 
 /* ---- Shape ------------------------------------------------------------------------------- */
 
-/* The inverse of an odd number modulo a power of two: each step doubles the bits that are right. */
-static uintptr_t inverse_of(uintptr_t odd) {
-    uintptr_t inverse = odd;
-    for (int bits = 3; bits < (int)sizeof inverse * 8; bits *= 2)
-        inverse *= 2 - odd * inverse;
-    return inverse;
-}
-
 /* The smallest slab that has 8 blocks and wastes at most 1/256 behind the last one (only the rest of
  * its last page counts: what lies behind is never touched); large blocks have fewer, down to 1. */
 static void choose_slab_bytes(struct lido_block_pool *pool) {
@@ -56,8 +48,7 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
     pool->stride_bytes = round_up(pool->block_bytes, (size_t)options->block_align);
     pool->has_canary = pool->stride_bytes >= sizeof(uint64_t);
     choose_slab_bytes(pool);
-    pool->shift = (uint32_t)__builtin_ctzll(pool->stride_bytes);
-    pool->inverse = inverse_of(pool->stride_bytes >> pool->shift);
+    pool->per_stride = UINT64_MAX / pool->stride_bytes + 1;
     if (options->block_limit && options->block_limit < pool->slab_blocks)
         pool->slab_blocks = (uint32_t)options->block_limit;
     size_t many = LIDO__MAGAZINE_BYTES / pool->stride_bytes;
@@ -138,7 +129,8 @@ static void carve(struct lido_block_pool *pool, struct lido__slab *slab, uint32_
         pool->committed_peak = pool->committed_bytes;
     pool->existing += count;
     pool->made += count;
-    lido__map_set_carved(slab->extent.memory, slab->extent.bytes, slab->carved);
+    lido__map_set_carved(slab->extent.memory, slab->extent.bytes,
+                         slab->carved * pool->stride_bytes);
 }
 
 static uint32_t take_free(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t count,
@@ -189,10 +181,9 @@ struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const voi
                                    uint32_t *i) {
     struct lido__place place = lido__map_find(block, pool->map.tag);
     uintptr_t offset = (uintptr_t)block - place.start;
-    uintptr_t number = offset / pool->stride_bytes;
-    if (!place.slab || number >= place.carved || offset % pool->stride_bytes != 0)
+    if (!place.slab || offset >= place.carved_bytes || offset % pool->stride_bytes != 0)
         return NULL;
-    *i = (uint32_t)number;
+    *i = (uint32_t)(offset / pool->stride_bytes);
     return place.slab;
 }
 

@@ -85,7 +85,7 @@ static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *m
 
 /* ---- A store's magazines, with the lock held --------------------------------------------- */
 
-/* The owner field of a store that fast paths do not find differs from its pool's address by 1. */
+/* The owner field of a store that fast paths do not acquire from differs from its pool's address by 1. */
 static const void *hidden(const struct lido_block_pool *pool) {
     return (const char *)pool + 1;
 }
@@ -96,7 +96,10 @@ static void show_or_hide(struct lido__store *store) {
 #else
     bool is_fenced = lido__load(&store->gate.fenced, relaxed) != 0;
 #endif
-    lido__store(&store->near.owner, is_fenced ? hidden(store->pool) : store->pool, relaxed);
+    const struct lido_block_pool *pool = store->pool;
+    bool is_open = !is_fenced && pool->has_canary;
+    lido__store(&store->near.owner, is_open && !pool->is_zeroed ? pool : hidden(pool), relaxed);
+    lido__store(&store->near.back, is_open ? pool : NULL, relaxed);
 }
 
 static struct lido__magazine *loaded(struct lido__store *store) {
@@ -226,11 +229,12 @@ uint64_t lido__store_pinned(const struct lido_block_pool *pool) {
 struct lido__store *lido__store_find(struct lido_block_pool *pool) {
     uint64_t id = pool->resource.info.id;
     struct lido__near *near = lido__thread_self->near[id % LIDO__NEAR_CHAINS];
-    if (lido__load(&near->owner, relaxed) == hidden(pool))
-        return (struct lido__store *)(void *)near;
-    near = lido__near_find(id, pool);
+    if (lido__load(&near->owner, relaxed) != hidden(pool))
+        near = lido__near_find(id, pool);
     if (!near)
         near = lido__near_find(id, hidden(pool));
+    if (near)
+        lido__near_last = near;
     return (struct lido__store *)(void *)near;
 }
 
@@ -269,6 +273,7 @@ static void adopt(struct lido_block_pool *pool, struct lido__store *store) {
     store->near.leave = leave_at_exit;
     lido__near_hang(pool->resource.info.id, &store->near, pool);
     show_or_hide(store);
+    lido__near_last = &store->near;
 }
 
 /* With the lock held: takes all from a store and out of the pool's list. */
@@ -352,10 +357,9 @@ lido_status lido__store_prepare(void) {
 }
 
 static void free_list(struct lido__magazine *magazine) {
-    while (magazine) {
-        struct lido__magazine *next = lido__magazine_spare(magazine);
+    for (struct lido__magazine *next; magazine; magazine = next) {
+        next = lido__magazine_spare(magazine);
         lido__sys.free(magazine);
-        magazine = next;
     }
 }
 
@@ -568,6 +572,24 @@ static void grant(struct lido_block_pool *pool, struct lido__store *store, uint6
     lido__store(&store->left, more, relaxed);
 }
 
+/* With the lock held: a slow call that came for the pool's sake, and the pool wants nothing. Then
+ * nothing that others read is touched: their lines stay theirs. */
+static bool renew(struct lido_block_pool *pool, struct lido__store *store) {
+    if (lido__load(&store->left, relaxed) >= 0 || lido__magazine_count(loaded(store)) == 0 ||
+        pool->is_tight || (pool->wants_stock && !pool->stock) || needs_tidying(pool))
+        return false;
+    grant(pool, store, 0);
+    return true;
+}
+
+/* The owner: blocks of the loaded magazine, as the fast path takes them. */
+static uint64_t take_own(struct lido__store *store, uint64_t count, void **blocks) {
+    uint64_t taken = 0;
+    for (void *block; taken < count && (block = lido__store_pop(store)) != NULL;)
+        blocks[taken++] = block;
+    return taken;
+}
+
 /* Up to count blocks that can be had without another slab; 0: none. */
 static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, uint64_t count,
                       void **blocks) {
@@ -666,11 +688,13 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
     /* Who exchanges takes one, too: a loaded magazine with nothing hot has room on its stack. */
     if (store && count > 0)
         exchange(store, true);
-    for (void *block; store && taken < count && (block = lido__store_pop(store)) != NULL;)
-        blocks[taken++] = block;
+    if (store)
+        taken = take_own(store, count, blocks);
     if (taken == count)
         return taken;
     lido__lock(&pool->lock);
+    if (store && renew(pool, store))
+        taken += take_own(store, count - taken, blocks + taken);
     if (!store)
         store = new_store(pool);
     while (taken < count && *why == LIDO_OK) {
