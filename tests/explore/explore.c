@@ -501,22 +501,27 @@ static int least(int a, int b) {
     return a < b ? a : b;
 }
 
-/* Narrow bounds first: they find out cheaply what is shared, and fail with a short trace. What is
- * shared in a kernel stays so for its mutants. */
-struct result explore_search(const struct explore_kernel *kernel, struct bounds bounds,
-                             struct mutation mutation) {
-    int widest = bounds.preemptions > bounds.stale ? bounds.preemptions : bounds.stale;
-    struct result result = {0};
+int explore_widest(struct bounds bounds) {
+    return bounds.preemptions > bounds.stale ? bounds.preemptions : bounds.stale;
+}
+
+struct result explore_search_at(const struct explore_kernel *kernel, struct bounds bounds,
+                                struct mutation mutation, int width) {
     make_fibers();
     if (explore_kernel != kernel)
         explore_memory_forget();
     explore_kernel = kernel;
     explore_mutation = mutation;
-    for (int width = 0; width <= widest && !result.failure && !result.cut; width++) {
-        struct bounds narrow = bounds;
-        narrow.preemptions = least(width, bounds.preemptions);
-        narrow.stale = least(width, bounds.stale);
-        result = search_within(narrow);
-    }
+    bounds.preemptions = least(width, bounds.preemptions);
+    bounds.stale = least(width, bounds.stale);
+    return search_within(bounds);
+}
+
+/* Narrow bounds first: they find out cheaply what is shared, and fail with a short trace. */
+struct result explore_search(const struct explore_kernel *kernel, struct bounds bounds,
+                             struct mutation mutation) {
+    struct result result = {0};
+    for (int width = 0; width <= explore_widest(bounds) && !result.failure && !result.cut; width++)
+        result = explore_search_at(kernel, bounds, mutation, width);
     return result;
 }

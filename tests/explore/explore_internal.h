@@ -97,6 +97,10 @@ extern struct mutation explore_mutation;
 /* explore.c */
 struct result explore_search(const struct explore_kernel *kernel, struct bounds bounds,
                              struct mutation mutation);
+/* The same with both bounds at `width`, where they are wider. */
+struct result explore_search_at(const struct explore_kernel *kernel, struct bounds bounds,
+                                struct mutation mutation, int width);
+int explore_widest(struct bounds bounds);
 unsigned explore_pick(unsigned count);
 void explore_point(void);
 bool explore_is_private(const void *address);
