@@ -75,7 +75,7 @@ static void print_time(uint64_t total_ns, uint64_t count, FILE *out) {
 
 static void print_class(const char *name, const lido_profile_class *row, bool is_sum, FILE *out) {
     double first = first_try(row) * 100;
-    fprintf(out, "  %-17.17s %8" PRIu64 " %6.2f %7.2f %5" PRIu64, name, row->acquired, first,
+    fprintf(out, "  %-16.16s %8" PRIu64 " %6.2f %7.2f %5" PRIu64, name, row->acquired, first,
             events_per_1000(row), row->waits);
     print_time(row->wait_total_ns, row->waits, out);
     print_time(row->wait_p99_ns, is_sum ? 0 : row->waits > 0, out);
@@ -113,8 +113,8 @@ static int print_pairs(const lido_profile *profile, bool blame, FILE *out) {
 
 void lock_report_print(const struct lock_report *report, FILE *out) {
     lido_profile_class row = LIDO_PROFILE_CLASS;
-    fputs("\nLocks                        first    not, of         waits, us            held,\n"
-          "                       taken  try %   1,000 count    mean     p99     max      us\n",
+    fputs("\nLocks                      first not, of            waits, us            held,\n"
+          "                     taken  try %   1,000 count    mean     p99     max      us\n",
           out);
     for (uint64_t i = 0; lido_profile_read_class(report->whole, i, &row); i++)
         print_class(row.name, &row, false, out);
