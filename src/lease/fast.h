@@ -72,12 +72,15 @@ static inline struct lido__lease_store *lido__lease_store_of(struct lido__leases
 static inline struct lido__slot *lido__lease_take(struct lido__lease_store *store) {
     struct lido__shelf *shelf = lido__gate_enter_unfenced(&store->gate);
     size_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
-    struct lido__slot *at = NULL;
-    if (__builtin_expect(count > 0, 1)) {
-        at = shelf->item[count - 1];
-        lido__store(&shelf->count, (uint32_t)count - 1, relaxed);
+    if (__builtin_expect(count == 0, 0)) {
+        lido__gate_leave(&store->gate);
+        return NULL;
     }
+    struct lido__slot *at = shelf->item[count - 1];
+    lido__store(&shelf->count, (uint32_t)count - 1, relaxed);
     lido__gate_leave(&store->gate);
+    if (!at)
+        __builtin_unreachable(); /* spares the caller the same question */
     return at;
 }
 
@@ -131,12 +134,14 @@ static inline void lido__lease_write(struct lido__slot *at, uint32_t thread_id, 
 static inline struct lido__slot *
 lido__lease_take_back(struct lido__leases *leases, const lido_lease *lease, uint32_t thread_id) {
     struct lido__slot *at = lido__slot_find(leases, lease->slot);
-    /* Relaxed: who holds the lease got it after these were written. */
-    if (!at || lido__load(&at->turn, relaxed) != lease->turn || (lease->turn & 1) == 0 ||
+    uint32_t turn = lease->turn;
+    /* Relaxed: who holds the lease got it after these were written. An object that is out is not
+     * NULL, so a lease without one is refused, too. */
+    if (!at || lido__load(&at->turn, relaxed) != turn || (turn & 1) == 0 ||
         lido__load(&at->object, relaxed) != lease->object)
         return NULL;
     lido__store(&at->thread_id, thread_id, relaxed);
-    lido__store(&at->turn, lease->turn + 1, relaxed);
+    lido__store(&at->turn, turn + 1, relaxed);
     return at;
 }
 

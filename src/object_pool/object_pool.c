@@ -545,12 +545,11 @@ static __attribute__((noinline)) lido_status empty_own(struct lido_object_pool *
 lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *lease,
                                         const char *site) {
     struct lido__lease_store *store = lido__lease_store_near(&pool->leases);
-    if (__builtin_expect(
-            !lido__lease_is_of(store, &pool->leases) || !lease->object || pool->options.reset, 0))
+    if (__builtin_expect(!lido__lease_is_of(store, &pool->leases) || pool->options.reset, 0))
         return release_slowly(pool, lease, site);
     struct lido__slot *at = lido__lease_take_back(&pool->leases, lease, store->thread_id);
     if (__builtin_expect(!at, 0))
-        return refuse(pool, lease, site);
+        return release_slowly(pool, lease, site); /* refuses it, unless it holds nothing */
     lease->object = NULL;
     (void)lido__lease_count(&store->released);
     enum lido__given given = lido__lease_give(&pool->leases, store, at);
