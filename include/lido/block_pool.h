@@ -45,6 +45,8 @@ enum {
                                           that also a block that was written to after its release is
                                           refused the second time; some nanoseconds a call. Always so
                                           where blocks are smaller than 8 bytes */
+    LIDO_BLOCK_POOL_LIMIT_EXISTING = 1 << 3, /* block_limit bounds the blocks that exist, free ones
+                                          included, and by that the memory */
 };
 
 /* How blocks are backed; for finding errors, without building anything anew. */
@@ -68,12 +70,14 @@ typedef struct lido_block_pool_options {
     uint64_t    block_align;  /* bytes, a power of two up to 4096; default 16 */
     uint64_t    block_limit;  /* blocks out at once; default: no limit but the system's */
     uint64_t    ready_count;  /* blocks mapped and touched at creation, and kept; default 0 */
-    uint64_t    idle_keep_ns; /* an empty slab is kept this long for the next acquire; default
-                                 1 second; 1: hardly at all; LIDO_FOREVER: until trim */
+    uint64_t    idle_keep_ns; /* what coalescing gives back has been idle for this long at least;
+                                 default 1 second; 1: hardly at all; LIDO_FOREVER: until trim */
     uint64_t    flags;        /* LIDO_BLOCK_POOL_ZERO | ... */
     uint64_t    mode;         /* lido_block_pool_mode */
     const char *name;         /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
     const char *owner;        /* the part of the program it belongs to; default "application" */
+    uint64_t    coalesce_percent; /* the pool coalesces by itself above this fragmentation; 1 to
+                                 100, default 20; 100: never but by trim */
 } lido_block_pool_options;
 
 /* Options by name, in place (C only):

@@ -48,7 +48,8 @@ static lido_status choose_mode(lido_block_pool_options *options) {
 }
 
 static lido_status check(lido_block_pool_options *options) {
-    const uint64_t flags = LIDO_BLOCK_POOL_ZERO | LIDO_BLOCK_POOL_RESERVED | LIDO_BLOCK_POOL_EXACT;
+    const uint64_t flags = LIDO_BLOCK_POOL_ZERO | LIDO_BLOCK_POOL_RESERVED | LIDO_BLOCK_POOL_EXACT |
+                           LIDO_BLOCK_POOL_LIMIT_EXISTING;
     const char *name = options->name ? options->name : "unnamed";
     if (options->block_align == 0)
         options->block_align = 16;
@@ -66,6 +67,13 @@ static lido_status check(lido_block_pool_options *options) {
                options->flags);
     if (options->mode > LIDO_BLOCK_POOL_GUARD)
         REFUSE(LIDO_ERR_UNSUPPORTED, "mode is %u, which this version does not know", options->mode);
+    if (options->coalesce_percent == 0)
+        options->coalesce_percent = 20;
+    if (options->coalesce_percent > 100)
+        REFUSE(LIDO_ERR_ARGUMENT, "coalesce_percent is %u, must be 1 to 100",
+               options->coalesce_percent);
+    if ((options->flags & LIDO_BLOCK_POOL_LIMIT_EXISTING) && !options->block_limit)
+        REFUSE(LIDO_ERR_ARGUMENT, "block_limit is %u, LIMIT_EXISTING needs one", UINT64_C(0));
     if (options->block_limit && options->ready_count > options->block_limit)
         REFUSE(LIDO_ERR_ARGUMENT, "ready_count is %u, must not be above block_limit",
                options->ready_count);
@@ -90,14 +98,20 @@ static void kind_unlock(struct lido__resource *resource) {
 }
 
 /* What vanished threads had comes back when their records end. */
+static void kind_in_child(struct lido__resource *resource) {
+    lido__slab_purge_forget((struct lido_block_pool *)(void *)resource);
+    kind_unlock(resource);
+}
+
 static const struct lido__kind kind = {
-    .name = "block_pool", .lock = kind_lock, .unlock = kind_unlock, .in_child = kind_unlock};
+    .name = "block_pool", .lock = kind_lock, .unlock = kind_unlock, .in_child = kind_in_child};
 
 static void end_pool(struct lido_block_pool *pool) {
     lido__store_end_all(pool);
     for (uint64_t i = 0; i < pool->number_count; i++)
         if (pool->slabs[i])
             (void)lido__slab_end(pool->slabs[i]);
+    (void)lido__sub(&lido__empty_slabs, pool->empty_slabs, relaxed);
     lido__sys.free(pool->slabs);
     lido__map_close(&pool->map);
     lido__apart_end(pool->apart);
@@ -109,11 +123,11 @@ static bool set_up(struct lido_block_pool *pool, const lido_block_pool_options *
     lido__mutex_init(&pool->lock);
     pool->idle_keep_ns = options->idle_keep_ns;
     pool->limit = options->block_limit;
+    pool->counts_existing = options->flags & LIDO_BLOCK_POOL_LIMIT_EXISTING;
+    pool->coalesce_percent = options->coalesce_percent;
     pool->is_zeroed = options->flags & LIDO_BLOCK_POOL_ZERO;
     pool->is_reserved = options->flags & LIDO_BLOCK_POOL_RESERVED;
     lido__slab_shape(pool, options);
-    pool->is_exact = (options->flags & LIDO_BLOCK_POOL_EXACT) || !pool->has_canary;
-    pool->has_canary = !pool->is_exact;
     pool->is_tight = pool->limit && pool->limit < LIDO__LIMIT_FOR_STORES;
     if (options->mode == LIDO_BLOCK_POOL_SLABS)
         return lido__map_open(&pool->map);
@@ -213,11 +227,13 @@ lido_status lido_block_pool_destroy(lido_block_pool *pool) {
 static void prepare(struct lido_block_pool *pool, void *block) {
     uint32_t i = 0;
     if (pool->is_exact && !pool->apart) {
-        struct lido__slab *slab = lido__slab_find(pool, block, &i);
+        struct lido__slab *slab = lido__slab_find_unlocked(pool, block, &i);
         lido__store(&slab->out[i], 1, relaxed);
     }
     if (pool->is_zeroed)
-        memset(block, 0, pool->block_bytes);
+        memset(block, 0,
+               pool->marks_fresh && !pool->apart && lido__fresh_is_set(block) ? LIDO__FRESH_BYTES
+                                                                              : pool->block_bytes);
     else if (pool->has_canary && !pool->apart)
         lido__canary_clear(block);
 }
@@ -316,7 +332,7 @@ static bool is_free(struct lido_block_pool *pool, const struct lido__slab *slab,
 /* Whether the block is out. In an exact pool: was, since from here on it is not. */
 static bool check_out(struct lido_block_pool *pool, const void *block) {
     uint32_t i = 0;
-    struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    struct lido__slab *slab = lido__slab_find_unlocked(pool, block, &i);
     if (!slab)
         return false;
     if (pool->is_exact) {
@@ -335,6 +351,8 @@ static __attribute__((noinline)) lido_status slow_release(lido_block_pool *pool,
         return LIDO_OK;
     if (pool->apart)
         is_taken = lido__apart_release(pool, block);
+    else if (lido__slab_is_hidden(pool, block))
+        is_taken = lido__store_release_home(pool, block);
     else
         is_taken = check_out(pool, block) && lido__store_release(pool, block);
     return is_taken ? LIDO_OK : refuse(pool, block, site);

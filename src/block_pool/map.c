@@ -129,7 +129,8 @@ bool lido__map_insert(struct lido__slab *slab, const void *memory, size_t bytes,
         }
         size_t unit = unit_of((uintptr_t)memory + at);
         lido__store(&window->unit[unit].tagged, (uintptr_t)memory + tag, relaxed);
-        lido__store(&window->slab[unit], slab, relaxed);
+        /* Release: who finds the slab, under the pool's lock, finds it made. */
+        lido__store(&window->slab[unit], slab, release);
     }
     return true;
 }
@@ -164,7 +165,7 @@ struct lido__place lido__map_find(const void *address, uintptr_t tag) {
     struct lido__place place = {NULL, 0, 0};
     uintptr_t tagged = window ? lido__load(&window->unit[unit].tagged, relaxed) : 0;
     if ((tagged & tag_mask) == tag) {
-        place.slab = lido__load(&window->slab[unit], relaxed);
+        place.slab = lido__load(&window->slab[unit], acquire);
         place.start = tagged - tag;
         place.carved_bytes = lido__load(&window->unit[unit].carved_bytes, relaxed);
     }

@@ -36,7 +36,9 @@ enum { LIDO__WINDOW_UNITS = 1 << (LIDO__WINDOW_SHIFT - LIDO__UNIT_SHIFT) };
 
 struct lido__unit {
     _Atomic(uintptr_t) tagged;
-    _Atomic(uintptr_t) carved_bytes; /* those blocks of the slab that exist, from its start */
+    _Atomic(uintptr_t)
+        carved_bytes; /* those blocks of the slab that exist, from its start; 0 if it is
+                                      * hidden */
 };
 
 struct lido__window {

@@ -12,8 +12,9 @@
  *   I1  A block that exists is in exactly one place: out, in one magazine, or free in its slab.
  *   I2  blocks out = drawn - those in magazines of stores; drawn = existing - free in slabs - in the
  *       depot. `drawn` changes under the lock only, so it bounds what is out, and the limit bounds it.
- *   I3  A free block carries the canary in its first word until somebody writes over it. Pools whose
- *       blocks are too small for one, or that are EXACT, have a byte per block in the slab instead.
+ *   I3  A free block carries the canary in its first word until somebody writes over it, or its page
+ *       goes back to the system: then its slab is hidden from the fast paths. Pools whose blocks are
+ *       too small for a canary, or that are EXACT, have a byte per block in the slab instead.
  *
  * P2, the depot: magazines change hands whole, under the lock. Blocks go back to slabs (digest) when
  * the depot has more magazines than it needs, when a thread ends, on trim and near the limit.
@@ -74,6 +75,8 @@ struct lido__store {
     struct lido_block_pool *pool;
     const struct lido__thread *thread;
     struct lido__magazine *taken; /* by a visitor on its way, under its lock */
+    uint64_t seen_acquired, seen; /* when the pool last looked whether its thread rests */
+    bool is_resting;
 };
 
 struct lido__slab {
@@ -81,15 +84,20 @@ struct lido__slab {
     struct lido_block_pool *pool;
     struct lido__slab *previous, *next; /* in its list, if it is in one */
     uint64_t number;                    /* its blocks have the indices number * slab_blocks ... */
-    uint64_t empty_since_ns;
-    uint32_t block_count;  /* it has room for */
-    uint32_t carved;       /* of them exist */
-    uint32_t free_count;   /* of those are free: bits */
-    uint32_t cached_count; /* used while figures are read; 0 else */
-    uint32_t first_word;   /* no bit before it */
-    uint32_t list;         /* which list it is in: 0 fullest ... SLAB_LISTS: empty; or NO_LIST */
+    uint64_t since_ns;                  /* it is empty; or drains, or was looked at while it does */
+    uint32_t block_count;               /* it has room for */
+    uint32_t carved;                    /* of them exist */
+    uint32_t free_count;                /* of those are free: bits */
+    uint32_t cached_count;              /* used while figures are read; 0 else */
+    uint32_t first_word;                /* no bit before it */
+    uint32_t purged_count; /* pages that went back; what is free on them has lost its canary */
+    uint32_t pass;         /* of trim, which looked at it last */
+    uint8_t list;          /* 0 fullest ... 7, empty, draining; or none */
+    bool is_draining;      /* serves nobody; what comes back goes straight home */
+    bool was_draining;     /* until it serves again */
+    bool is_hidden;        /* from the fast paths, in the map */
     _Atomic(uint8_t) *out; /* EXACT: 1 for a block that is out */
-    uint64_t bit[];        /* set: free here */
+    uint64_t bit[];        /* set: free here; then one for each page: it has gone back */
 };
 
 struct lido__slab_list {
@@ -105,16 +113,18 @@ struct lido_block_pool {
     struct lido__map_view map;
     uint64_t per_stride; /* 2^64 divided by the stride, rounded up */
     uint32_t magazine_blocks;
-    uint64_t key; /* canary = address ^ key */
 
     /* Fixed at the making. */
     struct lido__apart *apart; /* guard and pass-through: all there is, instead of what follows */
     size_t block_bytes, stride_bytes, page_bytes;
     size_t slab_bytes;
     uint32_t slab_blocks;
+    uint32_t slab_pages; /* that can go back one by one; 0: none */
     bool has_canary, is_exact, is_zeroed, is_reserved;
+    bool marks_fresh; /* that a block was never out, and is zero but for two words */
     uint64_t idle_keep_ns;
-    uint64_t keep_slabs; /* never fewer */
+    uint64_t keep_slabs;  /* never fewer */
+    bool counts_existing; /* the limit bounds the blocks that exist, too */
 
     lido__mutex lock; /* guards what follows */
     struct lido__store *stores;
@@ -127,12 +137,24 @@ struct lido_block_pool {
     uint64_t unreachable;      /* and how many blocks were not reached */
     struct lido__store *stock; /* for a thread that only releases, and may not allocate */
     bool wants_stock;
-    struct lido__slab_list lists[LIDO__SLAB_LISTS + 1];
+    struct lido__slab_list lists[LIDO__SLAB_LISTS + 2];
+    struct lido__slab *purging; /* in no list, while pages of it go back without the lock */
+    uint64_t empty_slabs, draining_slabs;
+    uint64_t drain_from_ns;  /* no slab begins to drain before */
+    uint32_t regrets;        /* slabs that drained for nothing; each makes the next wait longer */
+    uint32_t pass;           /* of trim, the last one */
+    uint32_t visit_back_off; /* visits of resting threads' stores that emptied no slab */
+    uint64_t visit_from_ns;  /* the next one */
+    uint64_t given_ns, give_from_ns; /* a slab to another pool: the last one, the next one */
+    uint32_t give_back_off;
+    bool has_given;
+    uint64_t coalesce_percent; /* of the committed bytes may lie about free */
     struct lido__slab **slabs; /* by number */
     uint64_t slab_capacity, number_count, slab_count, smallest_free_number;
     uint64_t limit;
     uint64_t existing, slab_free, depot_cached;
-    uint64_t idle; /* of slab_free, those in empty slabs */
+    uint64_t idle;       /* of slab_free, those in empty slabs */
+    uint64_t idle_bytes; /* that empty slabs hold */
     uint64_t committed_bytes, committed_peak, slab_overhead_bytes, magazine_count;
     uint64_t made, acquired_past; /* by direct calls and stores that are no more */
     uint64_t live_peak;
@@ -175,12 +197,47 @@ bool lido__slab_carve_ready(struct lido_block_pool *pool, uint64_t count);
 /* Takes out an empty slab, if one may go: the one longest empty, before that time. */
 struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empty_before_ns);
 
+/* Survivors of a peak, spread over its slabs: when twice the slabs are in use that its blocks need,
+ * the emptiest are drained. They serve nobody any more, what comes back of them goes home at once,
+ * and their free pages go back to the system until they are empty or needed again.
+ *   wants_draining   there is something to begin with; `always`: for less than twice, too
+ *   drain            begins with up to that many slabs
+ *   regret           one of them serves again, so that all was for nothing: the next waits longer */
+bool lido__slab_wants_draining(const struct lido_block_pool *pool, bool always);
+void lido__slab_regret(struct lido_block_pool *pool);
+void lido__slab_drain(struct lido_block_pool *pool, uint32_t count, bool always);
+
+/* Pages without a block in use: begin takes a slab aside and says which of its pages go; give gives
+ * them back, without the lock, and returns their bytes; end puts the slab back. NULL: nothing to do.
+ * A slab drains since before that time, or (`pass`, not 0) that pass of trim has not seen it. */
+enum { LIDO__RUNS = 512 };
+struct lido__runs {
+    struct lido__slab *slab;
+    uint32_t count;
+    struct {
+        uint32_t first, count; /* pages */
+    } run[LIDO__RUNS];
+};
+bool lido__slab_purge_begin(struct lido_block_pool *pool, uint64_t before_ns, uint32_t pass,
+                            struct lido__runs *runs);
+uint64_t lido__slab_purge_give(struct lido__runs *runs);
+void lido__slab_purge_end(struct lido_block_pool *pool, const struct lido__runs *runs);
+
+/* In the child of a fork: whoever was at it is not there. */
+void lido__slab_purge_forget(struct lido_block_pool *pool);
+
 /* Gives the memory of a detached slab back. Without the lock. Returns its bytes. */
 uint64_t lido__slab_end(struct lido__slab *slab);
 
-/* Which block of which slab this is; NULL: the start of none. Needs no lock. */
+/* Which block of which slab this is; NULL: the start of none. With the lock held; `unlocked` needs
+ * none, and finds no block of a hidden slab. */
 struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const void *block,
                                    uint32_t *i);
+struct lido__slab *lido__slab_find_unlocked(const struct lido_block_pool *pool, const void *block,
+                                            uint32_t *i);
+
+/* Without the lock: the address is of a slab of the pool in which the fast paths find no block. */
+bool lido__slab_is_hidden(const struct lido_block_pool *pool, const void *block);
 
 static inline char *lido__slab_block(const struct lido__slab *slab, uint64_t i) {
     return slab->extent.memory + i * slab->pool->stride_bytes;
@@ -202,6 +259,9 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
 /* Takes back a block that is not known to be free. False: it is free in its slab. */
 bool lido__store_release(struct lido_block_pool *pool, void *block);
 
+/* Takes back any address of a hidden slab, straight to its slab. False: no block that is out. */
+bool lido__store_release_home(struct lido_block_pool *pool, void *block);
+
 /* Moves free blocks out of this thread's store, one magazine of the depot, or all other threads'
  * stores, into the slabs. With the lock held.
  *   depot_digest   false: the depot is empty
@@ -210,11 +270,13 @@ void lido__store_flush_own(struct lido_block_pool *pool);
 bool lido__depot_digest(struct lido_block_pool *pool);
 uint64_t lido__store_drain_others(struct lido_block_pool *pool);
 
+/* Threads that did nothing with the pool since the last look: note_resting looks, and returns how
+ * many blocks their stores hold; drain_resting drains those. */
+uint64_t lido__store_note_resting(struct lido_block_pool *pool);
+uint64_t lido__store_drain_resting(struct lido_block_pool *pool);
+
 /* From now on nothing is handed out or taken back but under the lock; the stores are emptied. */
 void lido__store_tighten(struct lido_block_pool *pool);
-
-/* Work put off until the lock is free: gives back what is idle for too long. */
-void lido__store_tidy(struct lido_block_pool *pool);
 
 /* With the lock held: whether the block lies in a magazine; how many blocks lie in stores; how many
  * are free in slabs that only blocks in magazines keep from being empty; how many were acquired; and
@@ -235,5 +297,32 @@ bool lido__store_prefill(struct lido_block_pool *pool);
 void lido__store_end_all(struct lido_block_pool *pool);
 
 size_t lido__store_overhead(const struct lido_block_pool *pool);
+
+/* ---- share.c, without the lock unless said ----------------------------------------------- */
+
+/* Empty slabs of all pools. */
+extern _Atomic(uint64_t) lido__empty_slabs;
+
+/* Before a pool takes a slab from the system: other pools give as much back, if they have it to
+ * spare. Afterwards, with the lock held: it has grown. */
+void lido__share_take(const struct lido_block_pool *pool);
+void lido__share_note_growth(struct lido_block_pool *pool);
+
+/* ---- tidy.c ------------------------------------------------------------------------------ */
+
+/* With the lock held: memory is idle for too long; a slow call has something to do, without the lock;
+ * what lies at hand goes to the slabs, if it is due. What this thread needs comes back from the
+ * fullest. */
+bool lido__tidy_is_due(const struct lido_block_pool *pool);
+bool lido__tidy_is_wanted(const struct lido_block_pool *pool);
+void lido__tidy_gather(struct lido_block_pool *pool);
+
+/* Without the lock: does it, or a part of it that takes well below a millisecond. */
+void lido__tidy(struct lido_block_pool *pool);
+
+/* Gives free pages of one slab back, as lido__slab_purge_begin says. Returns the bytes, and what the
+ * step cost, as if all of it were bytes; 0: no slab. */
+uint64_t lido__tidy_pages(struct lido_block_pool *pool, uint64_t before_ns, uint32_t pass,
+                          uint64_t *cost_bytes);
 
 #endif

@@ -6,18 +6,21 @@
  *
  * Blocks are carved as they are needed, so that a pool of ten blocks touches the pages of ten. The
  * fullest slab serves first: that is how blocks in use gather in few slabs, and others get empty.
+ * After a peak they are helped to: drain.c.
  *
  *   I1  a slab is in the list of its fullness; with nothing to give in none; with all to give in the
- *       last list, where the longest empty is first
- *   I2  existing = sum of carved, slab_free = sum of free_count, idle = that of empty slabs */
+ *       list of the empty, where the longest empty is first; while it drains in a list of its own
+ *   I2  existing = sum of carved, slab_free = sum of free_count, idle = that of empty slabs
+ *   I3  a page is purged only while all blocks on it are free here; a slab with such pages, or that
+ *       drains, is hidden: fast paths find no block in it, for canaries are missing */
+#include "block_pool/slab.h"
 #include "block_pool/canary.h"
-#include "block_pool/pool.h"
 
 #include "base/sys.h"
 
 #include <string.h>
 
-enum { EMPTY = LIDO__SLAB_LISTS, NO_LIST };
+enum { EMPTY = LIDO__EMPTY, DRAINING = LIDO__DRAINING, NO_LIST = LIDO__NO_LIST };
 
 static size_t round_up(size_t bytes, size_t to) {
     return (bytes + to - 1) / to * to;
@@ -42,13 +45,26 @@ static void choose_slab_bytes(struct lido_block_pool *pool) {
     pool->slab_blocks = (uint32_t)(bytes / stride);
 }
 
+/* No canary may lie on two pages, of which one goes. */
+static uint32_t count_pages(const struct lido_block_pool *pool) {
+    bool is_whole = pool->slab_blocks == 1 || pool->is_reserved;
+    return is_whole || pool->stride_bytes % sizeof(uint64_t) != 0
+               ? 0
+               : (uint32_t)(pool->slab_blocks * pool->stride_bytes / pool->page_bytes);
+}
+
 void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_options *options) {
     pool->block_bytes = (size_t)options->block_size;
     pool->page_bytes = lido__page_bytes();
     pool->stride_bytes = round_up(pool->block_bytes, (size_t)options->block_align);
-    pool->has_canary = pool->stride_bytes >= sizeof(uint64_t);
+    pool->is_exact =
+        (options->flags & LIDO_BLOCK_POOL_EXACT) || pool->stride_bytes < sizeof(uint64_t);
+    pool->has_canary = !pool->is_exact;
+    pool->marks_fresh =
+        pool->is_zeroed && pool->has_canary && pool->block_bytes > LIDO__FRESH_BYTES;
     choose_slab_bytes(pool);
     pool->per_stride = UINT64_MAX / pool->stride_bytes + 1;
+    pool->slab_pages = count_pages(pool);
     if (options->block_limit && options->block_limit < pool->slab_blocks)
         pool->slab_blocks = (uint32_t)options->block_limit;
     size_t many = LIDO__MAGAZINE_BYTES / pool->stride_bytes;
@@ -59,25 +75,30 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
 
 /* ---- Lists ------------------------------------------------------------------------------- */
 
-static uint32_t list_for(const struct lido__slab *slab) {
+static uint8_t list_for(const struct lido_block_pool *pool, const struct lido__slab *slab) {
     uint32_t to_give = slab->free_count + slab->block_count - slab->carved;
-    if (to_give == 0)
+    if (to_give == 0 || slab == pool->purging)
         return NO_LIST;
     if (to_give == slab->block_count)
         return EMPTY;
-    return (uint32_t)((uint64_t)to_give * LIDO__SLAB_LISTS / slab->block_count);
+    return slab->is_draining ? DRAINING
+                             : (uint8_t)((uint64_t)to_give * LIDO__SLAB_LISTS / slab->block_count);
 }
 
-static void list_remove(struct lido_block_pool *pool, struct lido__slab *slab) {
+void lido__slab_unlist(struct lido_block_pool *pool, struct lido__slab *slab) {
     if (slab->list == NO_LIST)
         return;
     struct lido__slab_list *list = &pool->lists[slab->list];
     *(slab->previous ? &slab->previous->next : &list->first) = slab->next;
     *(slab->next ? &slab->next->previous : &list->last) = slab->previous;
+    if (slab->list == EMPTY) {
+        pool->empty_slabs--;
+        (void)lido__sub(&lido__empty_slabs, 1, relaxed);
+    }
     slab->list = NO_LIST;
 }
 
-static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t at) {
+static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, uint8_t at) {
     slab->list = at;
     if (at == NO_LIST)
         return;
@@ -86,30 +107,75 @@ static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, u
     slab->next = NULL;
     *(list->last ? &list->last->next : &list->first) = slab;
     list->last = slab;
+    if (at == EMPTY) {
+        pool->empty_slabs++;
+        (void)lido__add(&lido__empty_slabs, 1, relaxed);
+    }
 }
 
-/* Around each change of a slab's counts. */
-static void change_begin(struct lido_block_pool *pool, const struct lido__slab *slab) {
-    if (slab->list == EMPTY)
+/* What the map says of it. */
+static void show_or_hide(struct lido_block_pool *pool, struct lido__slab *slab) {
+    slab->is_hidden = pool->has_canary && (slab->is_draining || slab->purged_count > 0);
+    lido__map_set_carved(slab->extent.memory, slab->extent.bytes,
+                         slab->is_hidden ? 0 : slab->carved * pool->stride_bytes);
+}
+
+void lido__slab_change_begin(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    if (slab->list == EMPTY) {
         pool->idle -= slab->free_count;
+        pool->idle_bytes -= lido__slab_held_bytes(pool, slab);
+    }
 }
 
-static void change_end(struct lido_block_pool *pool, struct lido__slab *slab) {
-    uint32_t list = list_for(slab);
-    if (list == EMPTY)
+void lido__slab_change_end(struct lido_block_pool *pool, struct lido__slab *slab) {
+    uint8_t list = list_for(pool, slab);
+    if (list == EMPTY) {
         pool->idle += slab->free_count;
+        pool->idle_bytes += lido__slab_held_bytes(pool, slab);
+        pool->draining_slabs -= slab->is_draining;
+        slab->is_draining = false;
+    }
+    if (slab->is_hidden != (pool->has_canary && (slab->is_draining || slab->purged_count > 0)))
+        show_or_hide(pool, slab);
     if (list == slab->list)
         return;
-    list_remove(pool, slab);
+    lido__slab_unlist(pool, slab);
     list_append(pool, slab, list);
     if (list == EMPTY)
-        slab->empty_since_ns = lido__sys.coarse_ns();
+        slab->since_ns = lido__sys.coarse_ns();
 }
 
 /* ---- Blocks ------------------------------------------------------------------------------ */
 
-static size_t committed_by(const struct lido_block_pool *pool, uint32_t carved) {
-    return round_up(carved * pool->stride_bytes, pool->page_bytes);
+static void commit(struct lido_block_pool *pool, size_t bytes) {
+    pool->committed_bytes += bytes;
+    if (pool->committed_bytes > pool->committed_peak)
+        pool->committed_peak = pool->committed_bytes;
+}
+
+size_t lido__slab_held_bytes(const struct lido_block_pool *pool, const struct lido__slab *slab) {
+    return round_up(slab->carved * pool->stride_bytes, pool->page_bytes) -
+           slab->purged_count * pool->page_bytes;
+}
+
+void lido__slab_restore_page(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t page) {
+    size_t from = page * pool->page_bytes, to = from + pool->page_bytes;
+    lido__slab_page_bits(slab)[page / 64] &= ~(UINT64_C(1) << page % 64);
+    slab->purged_count--;
+    commit(pool, pool->page_bytes);
+    uint32_t i = (uint32_t)((from + pool->stride_bytes - 1) / pool->stride_bytes);
+    for (; pool->has_canary && i < slab->carved && i * pool->stride_bytes < to; i++)
+        if (lido__slab_is_free(slab, i))
+            lido__canary_set(lido__slab_block(slab, i));
+}
+
+/* Before a block is handed out: the pages that it is on are there. */
+static void restore_pages_of(struct lido_block_pool *pool, struct lido__slab *slab, uint64_t i) {
+    uint32_t page = (uint32_t)(i * pool->stride_bytes / pool->page_bytes);
+    uint32_t last = (uint32_t)(((i + 1) * pool->stride_bytes - 1) / pool->page_bytes);
+    for (; page <= last && page < pool->slab_pages; page++)
+        if (lido__slab_page_is_purged(slab, page))
+            lido__slab_restore_page(pool, slab, page);
 }
 
 /* Makes blocks in fresh memory. Each gets its canary, which touches its first page; with `touch`,
@@ -122,15 +188,14 @@ static void carve(struct lido_block_pool *pool, struct lido__slab *slab, uint32_
         lido__store((_Atomic(char) *)page, 0, relaxed);
     for (char *block = from; pool->has_canary && block < to; block += pool->stride_bytes)
         lido__canary_set(block);
-    pool->committed_bytes -= committed_by(pool, slab->carved);
+    for (char *block = from; pool->marks_fresh && block < to; block += pool->stride_bytes)
+        lido__fresh_set(block);
+    pool->committed_bytes -= lido__slab_held_bytes(pool, slab);
     slab->carved += count;
-    pool->committed_bytes += committed_by(pool, slab->carved);
-    if (pool->committed_bytes > pool->committed_peak)
-        pool->committed_peak = pool->committed_bytes;
+    commit(pool, lido__slab_held_bytes(pool, slab));
     pool->existing += count;
     pool->made += count;
-    lido__map_set_carved(slab->extent.memory, slab->extent.bytes,
-                         slab->carved * pool->stride_bytes);
+    show_or_hide(pool, slab);
 }
 
 static uint32_t take_free(struct lido_block_pool *pool, struct lido__slab *slab, uint32_t count,
@@ -143,6 +208,8 @@ static uint32_t take_free(struct lido_block_pool *pool, struct lido__slab *slab,
             continue;
         }
         uint64_t i = slab->first_word * UINT64_C(64) + (uint64_t)__builtin_ctzll(*word);
+        if (slab->purged_count > 0)
+            restore_pages_of(pool, slab, i);
         *word &= *word - 1;
         slab->free_count--;
         blocks[taken++] = lido__slab_block(slab, i);
@@ -151,28 +218,56 @@ static uint32_t take_free(struct lido_block_pool *pool, struct lido__slab *slab,
     return taken;
 }
 
+/* Slabs that drain come last: those that were empty in time, or nearly so, stay what they are. */
 static struct lido__slab *fullest(const struct lido_block_pool *pool) {
     for (uint32_t i = 0; i < LIDO__SLAB_LISTS; i++)
         if (pool->lists[i].first)
             return pool->lists[i].first;
-    return pool->lists[EMPTY].last;
+    return pool->lists[EMPTY].last ? pool->lists[EMPTY].last : pool->lists[DRAINING].last;
+}
+
+/* How many blocks may be made. */
+static uint64_t room_to_make(const struct lido_block_pool *pool) {
+    if (!pool->counts_existing || pool->limit == 0)
+        return UINT64_MAX;
+    return pool->limit > pool->existing ? pool->limit - pool->existing : 0;
+}
+
+/* The one to serve next; NULL: none has a block that may be had. */
+static struct lido__slab *next_to_serve(const struct lido_block_pool *pool) {
+    struct lido__slab *slab = room_to_make(pool) > 0 ? fullest(pool) : NULL;
+    for (uint32_t i = 0; room_to_make(pool) == 0 && !slab && i <= DRAINING; i++)
+        for (slab = pool->lists[i].first; slab && slab->free_count == 0;)
+            slab = slab->next;
+    return slab;
+}
+
+/* A slab that drained is needed again: the next one begins later. */
+static void stop_draining(struct lido_block_pool *pool, struct lido__slab *slab) {
+    pool->draining_slabs -= slab->is_draining;
+    slab->is_draining = slab->was_draining = false;
+    lido__slab_regret(pool);
 }
 
 uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **blocks) {
     uint32_t taken = 0;
     struct lido__slab *slab = NULL;
-    while (taken < count && (slab = fullest(pool)) != NULL) {
-        change_begin(pool, slab);
+    while (taken < count && (slab = next_to_serve(pool)) != NULL) {
+        lido__slab_change_begin(pool, slab);
+        if (slab->was_draining)
+            stop_draining(pool, slab);
         taken += take_free(pool, slab, count - taken, blocks + taken);
         uint32_t fresh = slab->block_count - slab->carved;
         if (fresh > count - taken)
             fresh = count - taken;
+        if (fresh > room_to_make(pool))
+            fresh = (uint32_t)room_to_make(pool);
         for (uint32_t i = 0; i < fresh; i++)
             blocks[taken + i] = lido__slab_block(slab, slab->carved + i);
         if (fresh)
             carve(pool, slab, fresh, false);
         taken += fresh;
-        change_end(pool, slab);
+        lido__slab_change_end(pool, slab);
     }
     return taken;
 }
@@ -181,10 +276,26 @@ struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const voi
                                    uint32_t *i) {
     struct lido__place place = lido__map_find(block, pool->map.tag);
     uintptr_t offset = (uintptr_t)block - place.start;
+    uintptr_t number = offset / pool->stride_bytes;
+    if (!place.slab || number >= place.slab->carved || offset % pool->stride_bytes != 0)
+        return NULL;
+    *i = (uint32_t)number;
+    return place.slab;
+}
+
+struct lido__slab *lido__slab_find_unlocked(const struct lido_block_pool *pool, const void *block,
+                                            uint32_t *i) {
+    struct lido__place place = lido__map_find(block, pool->map.tag);
+    uintptr_t offset = (uintptr_t)block - place.start;
     if (!place.slab || offset >= place.carved_bytes || offset % pool->stride_bytes != 0)
         return NULL;
     *i = (uint32_t)(offset / pool->stride_bytes);
     return place.slab;
+}
+
+bool lido__slab_is_hidden(const struct lido_block_pool *pool, const void *block) {
+    struct lido__place place = lido__map_find(block, pool->map.tag);
+    return place.slab && place.carved_bytes == 0;
 }
 
 bool lido__slab_put(struct lido_block_pool *pool, void *block) {
@@ -192,20 +303,21 @@ bool lido__slab_put(struct lido_block_pool *pool, void *block) {
     struct lido__slab *slab = lido__slab_find(pool, block, &i);
     if (!slab || lido__slab_is_free(slab, i))
         return false;
-    change_begin(pool, slab);
+    lido__slab_change_begin(pool, slab);
     slab->bit[i / 64] |= UINT64_C(1) << i % 64;
     slab->free_count++;
     pool->slab_free++;
     if (i / 64 < slab->first_word)
         slab->first_word = i / 64;
-    change_end(pool, slab);
+    lido__slab_change_end(pool, slab);
     return true;
 }
 
 /* ---- Life of a slab ---------------------------------------------------------------------- */
 
 static size_t overhead_bytes(const struct lido_block_pool *pool, uint32_t block_count) {
-    return sizeof(struct lido__slab) + (block_count + 63) / 64 * sizeof(uint64_t) +
+    return sizeof(struct lido__slab) +
+           ((block_count + 63) / 64 + (pool->slab_pages + 63) / 64) * sizeof(uint64_t) +
            (pool->is_exact ? block_count : 0);
 }
 
@@ -219,7 +331,8 @@ static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_coun
     slab->block_count = block_count;
     slab->list = NO_LIST;
     // cppcheck-suppress AssignmentAddressToInteger
-    slab->out = (_Atomic(uint8_t) *)(void *)(slab->bit + (block_count + 63) / 64);
+    slab->out =
+        (_Atomic(uint8_t) *)(void *)(lido__slab_page_bits(slab) + (pool->slab_pages + 63) / 64);
     if (!lido__extent_get(pool->slab_bytes, &slab->extent)) {
         lido__sys.free(slab);
         return NULL;
@@ -259,11 +372,14 @@ static bool grow_table(struct lido_block_pool *pool) {
 
 bool lido__slab_add(struct lido_block_pool *pool, uint32_t block_count) {
     lido__unlock(&pool->lock);
+    lido__share_take(pool);
     struct lido__slab *slab = make(pool, block_count);
     lido__lock(&pool->lock);
     if (!slab)
         return false;
+    lido__share_note_growth(pool);
     if (!grow_table(pool)) {
+        lido__map_remove(slab->extent.memory, slab->extent.bytes);
         lido__unlock(&pool->lock);
         (void)lido__slab_end(slab);
         lido__lock(&pool->lock);
@@ -279,31 +395,33 @@ bool lido__slab_add(struct lido_block_pool *pool, uint32_t block_count) {
     pool->slabs[number] = slab;
     pool->slab_count++;
     pool->slab_overhead_bytes += overhead_bytes(pool, block_count);
-    change_end(pool, slab);
+    lido__slab_change_end(pool, slab);
     return true;
 }
 
 struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empty_before_ns) {
     struct lido__slab *slab = pool->lists[EMPTY].first;
     if (!slab || pool->is_reserved || pool->slab_count <= pool->keep_slabs ||
-        slab->empty_since_ns > empty_before_ns)
+        slab->since_ns > empty_before_ns)
         return NULL;
-    change_begin(pool, slab);
-    list_remove(pool, slab);
+    if (slab->was_draining && pool->regrets > 0)
+        pool->regrets--;
+    lido__slab_change_begin(pool, slab);
+    lido__slab_unlist(pool, slab);
     pool->slabs[slab->number] = NULL;
     if (slab->number < pool->smallest_free_number)
         pool->smallest_free_number = slab->number;
     pool->slab_count--;
     pool->existing -= slab->carved;
     pool->slab_free -= slab->free_count;
-    pool->committed_bytes -= committed_by(pool, slab->carved);
+    pool->committed_bytes -= lido__slab_held_bytes(pool, slab);
     pool->slab_overhead_bytes -= overhead_bytes(pool, slab->block_count);
     lido__map_remove(slab->extent.memory, slab->extent.bytes);
     return slab;
 }
 
 uint64_t lido__slab_end(struct lido__slab *slab) {
-    uint64_t bytes = committed_by(slab->pool, slab->carved);
+    uint64_t bytes = lido__slab_held_bytes(slab->pool, slab);
     lido__map_remove(slab->extent.memory, slab->extent.bytes);
     lido__extent_put(&slab->extent);
     lido__sys.free(slab);

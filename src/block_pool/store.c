@@ -22,9 +22,8 @@
 enum {
     DRAIN_PATIENCE_NS = 200 * 1000, /* for all stores of one visit */
     DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
-    LINE_BYTES = 64,      /* of the cache: what one thread writes shares none with another's */
-    GATHER_MAGAZINES = 4, /* of the depot, by one slow call */
-    FULL_MIN = 2,         /* full magazines that the depot keeps at least */
+    LINE_BYTES = 64, /* of the cache: what one thread writes shares none with another's */
+    FULL_MIN = 2,    /* full magazines that the depot keeps at least */
 };
 
 struct lido__magazine lido__magazine_none = {.hot = (void *)LIDO__HOT_NEVER};
@@ -404,13 +403,29 @@ void lido__store_flush_own(struct lido_block_pool *pool) {
         digest(pool, lido__magazine_spare(magazine));
 }
 
-uint64_t lido__store_drain_others(struct lido_block_pool *pool) {
+uint64_t lido__store_note_resting(struct lido_block_pool *pool) {
+    struct lido__store *own = own_store(pool);
+    uint64_t cached = 0;
+    for (struct lido__store *store = pool->stores; store; store = store->next) {
+        uint64_t acquired = acquired_by(store), here = cached_in(store);
+        store->is_resting =
+            store != own && here > 0 && store->seen_acquired == acquired && store->seen == here;
+        store->seen_acquired = acquired;
+        store->seen = here;
+        cached += store->is_resting ? here : 0;
+    }
+    return cached;
+}
+
+/* From those that rest, or from all. */
+static uint64_t drain(struct lido_block_pool *pool, bool resting) {
     struct lido__store *own = own_store(pool);
     bool any = false;
     lido__store_note_peak(pool);
     for (struct lido__store *store = pool->stores; store; store = store->next) {
         store->taken = NULL;
-        if (store != own && (pool->is_tight || cached_in(store) > 0))
+        if (store != own && (store->is_resting || !resting) &&
+            (pool->is_tight || cached_in(store) > 0))
             store->taken = lido__gate_take(&store->gate, &lido__magazine_none);
         any |= store->taken != NULL;
     }
@@ -434,6 +449,14 @@ uint64_t lido__store_drain_others(struct lido_block_pool *pool) {
     return pool->unreachable;
 }
 
+uint64_t lido__store_drain_others(struct lido_block_pool *pool) {
+    return drain(pool, false);
+}
+
+uint64_t lido__store_drain_resting(struct lido_block_pool *pool) {
+    return drain(pool, true);
+}
+
 void lido__store_tighten(struct lido_block_pool *pool) {
     if (!pool->is_tight && pool->tight_count < 16)
         pool->tight_count++;
@@ -453,32 +476,6 @@ static void loosen(struct lido_block_pool *pool) {
     if (pool->is_tight && pool->limit >= LIDO__LIMIT_FOR_STORES &&
         lido__drawn(pool) <= pool->limit >> (1 + pool->tight_count))
         pool->is_tight = false;
-}
-
-/* With the lock held: an empty slab, or the depot, has been of no use for idle_keep. */
-static bool is_overdue(const struct lido_block_pool *pool) {
-    const struct lido__slab *slab = pool->lists[LIDO__SLAB_LISTS].first;
-    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER ||
-        pool->slab_count <= pool->keep_slabs || (!slab && !pool->full))
-        return false;
-    uint64_t now_ns = lido__sys.coarse_ns();
-    return (slab && now_ns - slab->empty_since_ns >= pool->idle_keep_ns) ||
-           (pool->full && now_ns - pool->depot_used_ns >= pool->idle_keep_ns);
-}
-
-/* With the lock held. */
-static bool needs_tidying(const struct lido_block_pool *pool) {
-    return is_overdue(pool) || pool->doubles || lido__has_spare_empties(pool);
-}
-
-/* A step of coalescing: what lies at hand here goes to the slabs, so that it keeps none of them; what
- * this thread needs comes back from the fullest. */
-static void gather(struct lido_block_pool *pool) {
-    if (!is_overdue(pool))
-        return;
-    lido__store_flush_own(pool);
-    for (int i = 0; i < GATHER_MAGAZINES && lido__depot_digest(pool); i++)
-        continue;
 }
 
 /* ---- Acquire ----------------------------------------------------------------------------- */
@@ -567,7 +564,7 @@ static uint64_t take_directly(struct lido_block_pool *pool, uint64_t count, void
 
 /* The owner, under the lock: `taken` more were acquired, and some may be without coming here. */
 static void grant(struct lido_block_pool *pool, struct lido__store *store, uint64_t taken) {
-    int64_t more = is_overdue(pool) ? LIDO__GRANT_TIDYING : LIDO__GRANT;
+    int64_t more = lido__tidy_is_due(pool) ? LIDO__GRANT_TIDYING : LIDO__GRANT;
     store->granted = (int64_t)(acquired_by(store) + taken) + more;
     lido__store(&store->left, more, relaxed);
 }
@@ -596,7 +593,7 @@ static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, u
     struct lido__magazine *magazine = NULL;
     uint64_t taken = 0;
     lido__store_note_peak(pool);
-    gather(pool);
+    lido__tidy_gather(pool);
     if (store && !pool->is_tight)
         magazine = supply(pool, store);
     uint32_t left = lido__magazine_count(magazine);
@@ -708,14 +705,14 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
     else if (*why == LIDO_ERR_NO_MEMORY)
         pool->refused_memory += count - taken;
     bool needs_magazine = store && !pool->is_tight && !has_spare(store) && !pool->empty;
-    bool needs_stock = pool->wants_stock && !pool->stock, is_untidy = needs_tidying(pool);
+    bool needs_stock = pool->wants_stock && !pool->stock, is_untidy = lido__tidy_is_wanted(pool);
     lido__unlock(&pool->lock);
     if (needs_magazine)
         (void)bring_magazine(pool);
     if (needs_stock)
         stock_up(pool);
     if (is_untidy)
-        lido__store_tidy(pool);
+        lido__tidy(pool);
     return taken;
 }
 
@@ -792,9 +789,28 @@ bool lido__store_release(struct lido_block_pool *pool, void *block) {
         store = stocked_store(pool);
     lido__lock(&pool->lock);
     bool is_put = put_locked(pool, store, block);
-    bool is_untidy = needs_tidying(pool);
+    bool is_untidy = lido__tidy_is_wanted(pool);
     lido__unlock(&pool->lock);
     if (is_untidy)
-        lido__store_tidy(pool);
+        lido__tidy(pool);
     return is_put;
+}
+
+bool lido__store_release_home(struct lido_block_pool *pool, void *block) {
+    uint32_t i = 0;
+    lido__lock(&pool->lock);
+    struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    bool is_out = slab && !lido__slab_is_free(slab, i) &&
+                  (!lido__canary_is_set(block) || !lido__store_has(pool, block));
+    if (is_out) {
+        lido__store_note_peak(pool);
+        lido__canary_set(block);
+        (void)lido__slab_put(pool, block);
+        loosen(pool);
+    }
+    bool is_untidy = lido__tidy_is_wanted(pool);
+    lido__unlock(&pool->lock);
+    if (is_untidy)
+        lido__tidy(pool);
+    return is_out;
 }

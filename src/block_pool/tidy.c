@@ -1,21 +1,124 @@
 /* SPDX-License-Identifier: MIT
- * What slow calls do for the pool when their own work is done, in bounded steps: idle slabs and spare
- * magazines go back, and what was found too late to refuse is told. */
-#include "block_pool/pool.h"
+ * Coalescing by itself: what slow calls do for the pool when their own work is done, in bounded steps.
+ *
+ *      stores of threads that rest, depot  -->  slabs  -->  empty ones, free pages  -->  system
+ *
+ * It is due when more than coalesce_percent of the pool's bytes could go and have been of no use for
+ * idle_keep, or when a slab has drained for as long. A step gives back TIDY_BYTES or so; there are as
+ * many as slow calls, and those come often while there is something to do. Stores of others are
+ * looked at once in idle_keep, and visited if their threads rest; each visit that empties no slab
+ * doubles the time to the next. */
+#include "block_pool/slab.h"
 
 #include "base/log.h"
 #include "base/sys.h"
 
-enum { TIDY_BYTES = 1 << 20 }; /* given back by one slow call, and one slab more */
+enum {
+    TIDY_BYTES = 1 << 20,  /* given back by one slow call, and one slab more */
+    TIDY_SLABS = 16,       /* that begin to drain in one */
+    RUN_BYTES = 16 * 1024, /* a call of the system costs as much as giving that back */
+    GATHER_MAGAZINES = 4,  /* of the depot, by one slow call */
+    BACK_OFF_MAX = 10
+};
 
-/* With the lock held: something that a slow call should end, off the lock. */
-static struct lido__slab *idle_slab(struct lido_block_pool *pool) {
-    if (!pool->lists[LIDO__SLAB_LISTS].first || pool->idle_keep_ns == LIDO_FOREVER)
-        return NULL;
-    uint64_t now_ns = lido__sys.coarse_ns();
-    return now_ns < pool->idle_keep_ns ? NULL
-                                       : lido__slab_detach(pool, now_ns - pool->idle_keep_ns);
+/* ---- Is there anything to do? All with the lock held ------------------------------------- */
+
+static bool is_since(const struct lido_block_pool *pool, uint64_t since_ns, uint64_t now_ns) {
+    return now_ns >= since_ns && now_ns - since_ns >= pool->idle_keep_ns;
 }
+
+/* An empty slab, or the depot, has been of no use for idle_keep, and the threshold is passed. */
+static bool is_fragmented(const struct lido_block_pool *pool) {
+    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
+    uint64_t loose_bytes = pool->idle_bytes + pool->depot_cached * pool->stride_bytes;
+    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER || (!empty && !pool->full) ||
+        pool->slab_count <= pool->keep_slabs ||
+        loose_bytes * 100 <= pool->committed_bytes * pool->coalesce_percent)
+        return false;
+    uint64_t now_ns = lido__sys.coarse_ns();
+    return (empty && is_since(pool, empty->since_ns, now_ns)) ||
+           (pool->full && is_since(pool, pool->depot_used_ns, now_ns));
+}
+
+static bool has_pages_to_give(const struct lido_block_pool *pool) {
+    const struct lido__slab *draining = pool->lists[LIDO__DRAINING].first;
+    return draining && pool->slab_pages > 0 && pool->idle_keep_ns != LIDO_FOREVER &&
+           is_since(pool, draining->since_ns, lido__sys.coarse_ns());
+}
+
+/* Others may have more in their stores than the threshold: at most this. */
+static bool may_visit(const struct lido_block_pool *pool) {
+    uint64_t cached = pool->store_count * UINT64_C(2) * pool->magazine_blocks;
+    return pool->store_count > 1 && !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER &&
+           pool->slab_count > pool->keep_slabs + 1 &&
+           cached * pool->stride_bytes * 100 > pool->committed_bytes * pool->coalesce_percent &&
+           lido__sys.coarse_ns() >= pool->visit_from_ns;
+}
+
+bool lido__tidy_is_due(const struct lido_block_pool *pool) {
+    return is_fragmented(pool) || has_pages_to_give(pool);
+}
+
+bool lido__tidy_is_wanted(const struct lido_block_pool *pool) {
+    return pool->doubles || lido__has_spare_empties(pool) ||
+           lido__slab_wants_draining(pool, false) || lido__tidy_is_due(pool) || may_visit(pool);
+}
+
+/* ---- Steps with the lock held ------------------------------------------------------------ */
+
+void lido__tidy_gather(struct lido_block_pool *pool) {
+    if (!is_fragmented(pool))
+        return;
+    lido__store_flush_own(pool);
+    for (int i = 0; i < GATHER_MAGAZINES && lido__depot_digest(pool); i++)
+        continue;
+}
+
+/* Blocks that wait in the depot would be handed out again, wherever they are from. */
+static void begin_to_drain(struct lido_block_pool *pool) {
+    if (!lido__slab_wants_draining(pool, false))
+        return;
+    lido__slab_drain(pool, TIDY_SLABS, false);
+    for (int i = 0; i < GATHER_MAGAZINES && lido__depot_digest(pool); i++)
+        continue;
+}
+
+static void visit_resting(struct lido_block_pool *pool) {
+    if (!may_visit(pool))
+        return;
+    uint64_t slabs = pool->empty_slabs;
+    uint64_t cached = lido__store_note_resting(pool);
+    if (cached * pool->stride_bytes * 100 > pool->committed_bytes * pool->coalesce_percent) {
+        (void)lido__store_drain_resting(pool);
+        while (lido__depot_digest(pool))
+            continue;
+        bool is_gain = pool->empty_slabs > slabs;
+        pool->visit_back_off = is_gain ? 0 : pool->visit_back_off + 1;
+    }
+    uint32_t times = pool->visit_back_off < BACK_OFF_MAX ? pool->visit_back_off : BACK_OFF_MAX;
+    uint64_t wait_ns =
+        pool->idle_keep_ns > UINT64_MAX >> 12 ? UINT64_MAX >> 1 : pool->idle_keep_ns << times;
+    pool->visit_from_ns = lido__sys.coarse_ns() + wait_ns;
+}
+
+static struct lido__slab *idle_slab(struct lido_block_pool *pool) {
+    uint64_t now_ns = lido__sys.coarse_ns();
+    return is_fragmented(pool) && now_ns >= pool->idle_keep_ns
+               ? lido__slab_detach(pool, now_ns - pool->idle_keep_ns)
+               : NULL;
+}
+
+static struct lido__magazine *spare_empty(struct lido_block_pool *pool) {
+    struct lido__magazine *magazine = pool->empty;
+    if (!lido__has_spare_empties(pool))
+        return NULL;
+    pool->empty = lido__load(&magazine->spare, relaxed);
+    pool->empty_count--;
+    pool->magazine_count--;
+    return magazine;
+}
+
+/* ---- One slow call ----------------------------------------------------------------------- */
 
 static void tell_doubles(struct lido_block_pool *pool, uint64_t doubles) {
     (void)lido__add(&pool->refused_release, doubles, relaxed);
@@ -23,26 +126,62 @@ static void tell_doubles(struct lido_block_pool *pool, uint64_t doubles) {
               {"blocks", NULL, (int64_t)doubles});
 }
 
-void lido__store_tidy(struct lido_block_pool *pool) {
-    for (uint64_t bytes = 0; bytes < TIDY_BYTES;) {
-        struct lido__magazine *magazine = NULL;
-        lido__lock(&pool->lock);
-        struct lido__slab *slab = idle_slab(pool);
-        if (lido__has_spare_empties(pool)) {
-            magazine = pool->empty;
-            pool->empty = lido__load(&magazine->spare, relaxed);
-            pool->empty_count--;
-            pool->magazine_count--;
-        }
-        uint64_t doubles = pool->doubles;
-        pool->doubles = 0;
-        lido__unlock(&pool->lock);
-        if (slab)
-            bytes += lido__slab_end(slab);
-        lido__sys.free(magazine);
-        if (doubles)
-            tell_doubles(pool, doubles);
-        if (!slab && !magazine)
-            return;
+/* What is found with the lock, to be ended without it. */
+struct find {
+    struct lido__slab *slab;
+    struct lido__magazine *magazine;
+    uint64_t doubles;
+};
+
+static struct find look(struct lido_block_pool *pool) {
+    lido__lock(&pool->lock);
+    struct find found = {idle_slab(pool), spare_empty(pool), pool->doubles};
+    pool->doubles = 0;
+    lido__unlock(&pool->lock);
+    return found;
+}
+
+uint64_t lido__tidy_pages(struct lido_block_pool *pool, uint64_t before_ns, uint32_t pass,
+                          uint64_t *cost_bytes) {
+    struct lido__runs runs;
+    lido__lock(&pool->lock);
+    bool has_one = lido__slab_purge_begin(pool, before_ns, pass, &runs);
+    lido__unlock(&pool->lock);
+    if (!has_one)
+        return 0;
+    *cost_bytes = pool->slab_bytes / 16 + runs.count * (uint64_t)RUN_BYTES;
+    uint64_t bytes = lido__slab_purge_give(&runs);
+    *cost_bytes += bytes;
+    lido__lock(&pool->lock);
+    lido__slab_purge_end(pool, &runs);
+    lido__unlock(&pool->lock);
+    return bytes;
+}
+
+static void give_pages(struct lido_block_pool *pool) {
+    uint64_t now_ns = lido__sys.coarse_ns(), cost_bytes = 1;
+    if (now_ns < pool->idle_keep_ns || pool->idle_keep_ns == LIDO_FOREVER)
+        return;
+    for (uint64_t bytes = 0; bytes < TIDY_BYTES && cost_bytes > 0; bytes += cost_bytes) {
+        cost_bytes = 0;
+        (void)lido__tidy_pages(pool, now_ns - pool->idle_keep_ns, 0, &cost_bytes);
     }
+}
+
+void lido__tidy(struct lido_block_pool *pool) {
+    lido__lock(&pool->lock);
+    begin_to_drain(pool);
+    visit_resting(pool);
+    lido__unlock(&pool->lock);
+    for (uint64_t bytes = 0; bytes < TIDY_BYTES;) {
+        struct find found = look(pool);
+        if (found.slab)
+            bytes += lido__slab_end(found.slab);
+        lido__sys.free(found.magazine);
+        if (found.doubles)
+            tell_doubles(pool, found.doubles);
+        if (!found.slab && !found.magazine)
+            break;
+    }
+    give_pages(pool);
 }

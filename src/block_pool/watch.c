@@ -118,7 +118,8 @@ void *lido_block_pool_next(const lido_block_pool *constant, uint64_t *index) {
 /* ---- Figures ----------------------------------------------------------------------------- */
 
 /* With the lock held. While stores are at work their counts are of slightly different moments. */
-static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s) {
+static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s,
+                       uint64_t *idle_bytes) {
     lido__store_note_peak(pool);
     uint64_t in_stores = lido__store_cached(pool), drawn = lido__drawn(pool);
     s->acquired = lido__store_acquired(pool);
@@ -132,13 +133,15 @@ static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s) {
     s->stranded = pool->slab_free - s->idle;
     s->committed_bytes = pool->committed_bytes;
     s->committed_peak = pool->committed_peak;
+    *idle_bytes = pool->idle_bytes + (s->idle - pool->idle) * pool->stride_bytes;
     s->overhead_bytes = sizeof *pool + pool->slab_capacity * sizeof(struct lido__slab *) +
                         pool->slab_overhead_bytes + lido__store_overhead(pool);
 }
 
-static void derive(lido_block_pool_stats *s, const struct lido_block_pool *pool) {
+static void derive(lido_block_pool_stats *s, const struct lido_block_pool *pool,
+                   uint64_t idle_bytes) {
     double committed = (double)s->committed_bytes;
-    double apart = (double)(s->cached + s->idle) * (double)pool->stride_bytes;
+    double apart = (double)s->cached * (double)pool->stride_bytes + (double)idle_bytes;
     double held = committed + (double)s->overhead_bytes;
     s->released = s->acquired > s->live ? s->acquired - s->live : 0;
     s->utilisation = s->existing ? (double)s->live / (double)s->existing : 1;
@@ -146,25 +149,27 @@ static void derive(lido_block_pool_stats *s, const struct lido_block_pool *pool)
     s->reuse = s->acquired > s->made ? 1 - (double)s->made / (double)s->acquired
                : s->acquired         ? 0
                                      : 1;
-    s->fragmentation = committed > 0 ? apart / committed : 0;
+    s->fragmentation = apart < committed ? apart / committed : committed > 0 ? 1 : 0;
 }
 
 lido_status lido_block_pool_read_stats(const lido_block_pool *constant,
                                        lido_block_pool_stats *stats) {
     lido_block_pool *pool = variable(constant);
     lido_block_pool_stats s = {.struct_size = sizeof s};
+    uint64_t idle_bytes = 0;
     lido__lock(&pool->lock);
-    if (pool->apart)
+    if (pool->apart) {
         lido__apart_read_stats(pool, &s);
-    else
-        read_slabs(pool, &s);
+        idle_bytes = s.idle * pool->stride_bytes;
+    } else
+        read_slabs(pool, &s, &idle_bytes);
     s.live_peak = pool->live_peak;
     s.refused_limit = pool->refused_limit;
     s.refused_memory = pool->refused_memory;
     s.refused_release = lido__load(&pool->refused_release, relaxed) + pool->doubles;
     s.block_limit = pool->limit;
     lido__unlock(&pool->lock);
-    derive(&s, pool);
+    derive(&s, pool, idle_bytes);
     return lido__figures_write(stats, &s, sizeof s, "lido_block_pool_stats");
 }
 
@@ -194,22 +199,31 @@ lido_status lido_block_pool_set_block_limit(lido_block_pool *pool, uint64_t bloc
     return LIDO_OK;
 }
 
-/* One step of coalescing, with the lock held for one magazine or one slab. Returns the bytes that
+enum { TRIM_SLABS = 16 }; /* begin to drain in one step */
+
+/* One step of coalescing, with the lock held for one magazine or some slabs. Returns the bytes that
  * it gave back, and whether there is more to do. */
-static uint64_t trim_step(lido_block_pool *pool, bool *is_done) {
+static uint64_t trim_step(lido_block_pool *pool, uint32_t pass, bool *is_done) {
+    uint64_t cost_bytes = 0;
     lido__lock(&pool->lock);
-    if (lido__depot_digest(pool)) {
-        lido__unlock(&pool->lock);
-        return 0;
+    bool goes_on = lido__depot_digest(pool);
+    if (!goes_on && lido__slab_wants_draining(pool, true)) {
+        uint64_t before = pool->draining_slabs;
+        lido__slab_drain(pool, TRIM_SLABS, true);
+        goes_on = pool->draining_slabs > before;
     }
-    struct lido__slab *slab = lido__slab_detach(pool, LIDO_FOREVER);
+    struct lido__slab *slab = goes_on ? NULL : lido__slab_detach(pool, LIDO_FOREVER);
     lido__unlock(&pool->lock);
-    *is_done = slab == NULL;
-    return slab ? lido__slab_end(slab) : 0;
+    if (goes_on || slab)
+        return slab ? lido__slab_end(slab) : 0;
+    uint64_t bytes = lido__tidy_pages(pool, LIDO_FOREVER, pass, &cost_bytes);
+    *is_done = cost_bytes == 0;
+    return bytes;
 }
 
 uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns) {
     uint64_t start_ns = lido__sys.now_ns(), given_back_bytes = 0;
+    uint32_t pass = 0;
     bool is_done = false;
     if (pool->is_reserved)
         return 0;
@@ -217,6 +231,8 @@ uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns) {
         lido__lock(&pool->lock);
         lido__store_flush_own(pool);
         (void)lido__store_drain_others(pool);
+        pool->pass += pool->pass == UINT32_MAX ? 2 : 1; /* 0 is no pass */
+        pass = pool->pass;
         lido__unlock(&pool->lock);
     }
     while (!is_done) {
@@ -225,7 +241,7 @@ uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns) {
             given_back_bytes += bytes;
             is_done = bytes == 0;
         } else
-            given_back_bytes += trim_step(pool, &is_done);
+            given_back_bytes += trim_step(pool, pass, &is_done);
         if (budget_ns != LIDO_FOREVER && lido__sys.now_ns() - start_ns >= budget_ns)
             break;
     }
