@@ -188,6 +188,8 @@ typedef struct lido_block_pool_stats {
     double   reuse;            /* share of acquired served without making; 1 before the first */
     double   fragmentation;    /* share of committed bytes that trim could bring together and give
                                   back and has not yet: free in caches and in empty slabs */
+    uint64_t draining;         /* slabs that hand out nothing any more, so that survivors of a peak
+                                  come together in others; what comes back to them goes home */
 } lido_block_pool_stats;
 
 /* Fills *stats, as far as its struct_size reaches.

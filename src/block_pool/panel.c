@@ -17,6 +17,7 @@
     F(cached, GAUGE, COUNT, "Free blocks in caches, at hand without looking into a slab.")         \
     F(stranded, GAUGE, COUNT, "Free blocks in slabs that blocks in use keep from going back.")     \
     F(idle, GAUGE, COUNT, "Free blocks in empty slabs, which can go back to the system.")          \
+    F(draining, GAUGE, COUNT, "Slabs that hand out nothing, until survivors of a peak have left.") \
     F(refused_limit, COUNTER, COUNT, "Acquires refused at block_limit.")                           \
     F(refused_memory, COUNTER, COUNT, "Acquires refused for lack of memory.")                      \
     F(refused_release, COUNTER, COUNT, "Releases refused: twice, or foreign.")                     \

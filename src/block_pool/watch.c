@@ -129,6 +129,7 @@ static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s,
     s->existing = pool->existing;
     s->made = pool->made;
     s->cached = in_stores + pool->depot_cached;
+    s->draining = pool->draining_slabs;
     s->idle = pool->idle + lido__store_pinned(pool);
     s->stranded = pool->slab_free - s->idle;
     s->committed_bytes = pool->committed_bytes;
