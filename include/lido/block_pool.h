@@ -68,7 +68,8 @@ typedef struct lido_block_pool_options {
     uint64_t    struct_size;  /* set by LIDO_BLOCK_POOL_OPTIONS; in C++: = sizeof options */
     uint64_t    block_size;   /* bytes, 1 to 1 GiB; required */
     uint64_t    block_align;  /* bytes, a power of two up to 4096; default 16 */
-    uint64_t    block_limit;  /* blocks out at once; default: no limit but the system's */
+    uint64_t    block_limit;  /* blocks out at once, or, with LIMIT_EXISTING, blocks there are;
+                                 default: no limit but the system's */
     uint64_t    ready_count;  /* blocks mapped and touched at creation, and kept; default 0 */
     uint64_t    idle_keep_ns; /* what coalescing gives back has been idle for this long at least;
                                  default 1 second; 1: hardly at all; LIDO_FOREVER: until trim */
@@ -188,6 +189,7 @@ typedef struct lido_block_pool_stats {
     double   reuse;            /* share of acquired served without making; 1 before the first */
     double   fragmentation;    /* share of committed bytes that trim could bring together and give
                                   back and has not yet: free in caches and in empty slabs */
+    uint64_t coalesce_percent; /* the threshold in force */
     uint64_t draining;         /* slabs that hand out nothing any more, so that survivors of a peak
                                   come together in others; what comes back to them goes home */
 } lido_block_pool_stats;
@@ -205,8 +207,14 @@ LIDO_API lido_status lido_block_pool_read_stats(const lido_block_pool *pool,
  * Errors   ARGUMENT  the pool is RESERVED and the limit is 0 or above the blocks it has */
 LIDO_API lido_status lido_block_pool_set_block_limit(lido_block_pool *pool, uint64_t block_limit);
 
-/* Coalesces and gives every empty slab back to the system, now, for at most about budget_ns
- * (LIDO_FOREVER: all there is). Stops no other call for longer than one slab takes.
+/* Changes the fragmentation above which the pool coalesces by itself, 1 to 100.
+ *
+ * Errors   ARGUMENT  out of range */
+LIDO_API lido_status lido_block_pool_set_coalesce_percent(lido_block_pool *pool, uint64_t percent);
+
+/* Coalesces now, for at most about budget_ns (LIDO_FOREVER: all there is): free blocks go home from
+ * all caches, every empty slab and the free pages of slabs with few survivors back to the system.
+ * Stops no other call for longer than one slab takes.
  *
  * Returns  bytes given back; 0 for a RESERVED pool. */
 LIDO_API uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns);

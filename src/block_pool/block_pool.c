@@ -283,8 +283,24 @@ LIDO__MAY_INLINE void *lido_block_pool_acquire(lido_block_pool *pool) {
     return __builtin_expect(lido__fast_acquire(pool, &block), 1) ? block : slow_acquire_one(pool);
 }
 
+/* What this thread's magazine has, up to count, in one stay in the gate. */
+static uint64_t acquire_run(lido_block_pool *pool, uint64_t count, void **blocks) {
+    struct lido__store *store = lido__store_near(pool->acquire_near);
+    uint64_t taken = 0;
+    if (lido__peek(&store->near.owner) != pool)
+        return 0;
+    struct lido__magazine *magazine = lido__gate_enter_unfenced(&store->gate);
+    while (taken < count && lido__magazine_pop(store, magazine, &blocks[taken]))
+        taken++;
+    lido__gate_leave(&store->gate);
+    for (uint64_t i = 0; i < taken; i++)
+        lido__canary_clear(blocks[i]);
+    return taken;
+}
+
 uint64_t lido_block_pool_acquire_many(lido_block_pool *pool, uint64_t count, void *blocks[]) {
-    return slow_acquire(pool, count, blocks);
+    uint64_t taken = acquire_run(pool, count, blocks);
+    return taken < count ? taken + slow_acquire(pool, count - taken, blocks + taken) : taken;
 }
 
 /* ---- Release ----------------------------------------------------------------------------- */
@@ -364,11 +380,26 @@ LIDO__MAY_INLINE lido_status lido_block_pool_release_at(lido_block_pool *pool, v
                                                                 : slow_release(pool, block, site);
 }
 
+/* As many from the front as this thread's magazine takes, in one stay in the gate. */
+static uint64_t release_run(lido_block_pool *pool, uint64_t count, void *const *blocks) {
+    struct lido__store *store = lido__store_near(pool->release_near);
+    uint64_t i = 0;
+    if (lido__peek(&store->near.owner) != pool)
+        return 0;
+    struct lido__magazine *magazine = lido__gate_enter_unfenced(&store->gate);
+    while (i < count && lido__is_block(pool, blocks[i]) && !lido__canary_is_set(blocks[i]) &&
+           lido__magazine_push(magazine, blocks[i], true))
+        i++;
+    lido__gate_leave(&store->gate);
+    return i;
+}
+
 lido_status lido_block_pool_release_many_at(lido_block_pool *pool, uint64_t count,
                                             void *const blocks[], const char *site) {
     lido_status worst = LIDO_OK;
     for (uint64_t i = 0; i < count; i++) {
-        lido_status status = lido_block_pool_release_at(pool, blocks[i], site);
+        i += release_run(pool, count - i, blocks + i);
+        lido_status status = i < count ? slow_release(pool, blocks[i], site) : LIDO_OK;
         if (status != LIDO_OK)
             worst = status;
     }

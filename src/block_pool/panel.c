@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * The panel of a block pool: its figures and its knob, each told once, over the public calls. */
+ * The panel of a block pool: its figures and its knobs, each told once, over the public calls. */
 #include "block_pool/panel.h"
 
 #include "registry/dials.h"
@@ -33,7 +33,9 @@
 
 #define SETTINGS(K)                                                                                \
     K(block_size, FIXED, BYTES, 1, UINT64_C(1) << 30, 0, "The size of every block.")               \
-    K(block_limit, KNOB, COUNT, 0, UINT64_MAX, 0, "Blocks that may be out at once; 0: no limit.")
+    K(block_limit, KNOB, COUNT, 0, UINT64_MAX, 0, "Blocks that may be out at once; 0: no limit.")  \
+    K(coalesce_percent, KNOB, COUNT, 1, 100, 20,                                                   \
+      "The pool coalesces by itself above this fragmentation, in percent.")
 
 static const lido_dial dials[] = {FIGURES(LIDO__FIGURE) SHARES(LIDO__SHARE) SETTINGS(LIDO__DIAL)};
 
@@ -47,11 +49,16 @@ static void read_panel(void *context, uint64_t values[]) {
     SHARES(LIDO__SHARE_VALUE)
     values[AT_block_size] = lido_block_pool_block_size(pool);
     values[AT_block_limit] = s.block_limit;
+    values[AT_coalesce_percent] = s.coalesce_percent;
 }
 
 static int apply_panel(void *context, const uint64_t values[], uint64_t changed) {
-    (void)changed; /* there is one knob */
-    return lido_block_pool_set_block_limit(context, values[AT_block_limit]);
+    lido_status status = LIDO_OK;
+    if (changed & UINT64_C(1) << AT_block_limit)
+        status = lido_block_pool_set_block_limit(context, values[AT_block_limit]);
+    if (status == LIDO_OK && (changed & UINT64_C(1) << AT_coalesce_percent))
+        status = lido_block_pool_set_coalesce_percent(context, values[AT_coalesce_percent]);
+    return status;
 }
 
 const lido_panel lido__block_pool_panel = LIDO__PANEL("block_pool", read_panel, apply_panel);

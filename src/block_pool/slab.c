@@ -39,7 +39,7 @@ static void choose_slab_bytes(struct lido_block_pool *pool) {
         if (bytes / stride >= 8 && waste * 256 <= used)
             break;
     }
-    if (stride * 4 > largest)
+    if (stride > largest / 4)
         bytes = round_up(stride, LIDO__UNIT_BYTES);
     pool->slab_bytes = bytes;
     pool->slab_blocks = (uint32_t)(bytes / stride);
@@ -71,6 +71,11 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
     pool->magazine_blocks = many > LIDO__MAGAZINE_BLOCKS       ? LIDO__MAGAZINE_BLOCKS
                             : many < LIDO__MAGAZINE_BLOCKS_MIN ? LIDO__MAGAZINE_BLOCKS_MIN
                                                                : (uint32_t)many;
+    /* A thread's two hold a quarter of what there may be, at most. */
+    if (options->block_limit && pool->magazine_blocks > options->block_limit / 8)
+        pool->magazine_blocks = options->block_limit / 8 > LIDO__MAGAZINE_BLOCKS_MIN
+                                    ? (uint32_t)(options->block_limit / 8)
+                                    : LIDO__MAGAZINE_BLOCKS_MIN;
 }
 
 /* ---- Lists ------------------------------------------------------------------------------- */
@@ -348,7 +353,7 @@ static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_coun
 /* Makes room for one more number; lets the lock go in between. False: no memory. */
 static bool grow_table(struct lido_block_pool *pool) {
     while (pool->slab_count >= pool->slab_capacity) {
-        uint64_t capacity = pool->slab_capacity ? pool->slab_capacity * 2 : 4;
+        uint64_t capacity = pool->slab_capacity ? pool->slab_capacity * 2 : 1;
         lido__unlock(&pool->lock);
         size_t bytes = (size_t)capacity * sizeof(struct lido__slab *);
         struct lido__slab **table = lido__sys.alloc(bytes, sizeof(void *)), **old = table;

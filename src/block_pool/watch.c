@@ -169,6 +169,7 @@ lido_status lido_block_pool_read_stats(const lido_block_pool *constant,
     s.refused_memory = pool->refused_memory;
     s.refused_release = lido__load(&pool->refused_release, relaxed) + pool->doubles;
     s.block_limit = pool->limit;
+    s.coalesce_percent = pool->coalesce_percent;
     lido__unlock(&pool->lock);
     derive(&s, pool, idle_bytes);
     return lido__figures_write(stats, &s, sizeof s, "lido_block_pool_stats");
@@ -197,6 +198,17 @@ lido_status lido_block_pool_set_block_limit(lido_block_pool *pool, uint64_t bloc
     lido__unlock(&pool->lock);
     LIDO__LOG(LIDO_LOG_INFO, "block_pool.limit_set", {"pool", pool->resource.info.name, 0},
               {"block_limit", NULL, (int64_t)block_limit});
+    return LIDO_OK;
+}
+
+lido_status lido_block_pool_set_coalesce_percent(lido_block_pool *pool, uint64_t percent) {
+    if (percent < 1 || percent > 100)
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "block_pool \"%s\": coalesce_percent is %u, must be 1 to 100",
+                          .word = {pool->resource.info.name}, .number = {percent});
+    lido__lock(&pool->lock);
+    pool->coalesce_percent = percent;
+    lido__unlock(&pool->lock);
     return LIDO_OK;
 }
 

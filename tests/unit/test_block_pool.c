@@ -386,7 +386,7 @@ static void what_is_no_block_of_this_pool_is_refused_and_harms_nothing(void **st
                            (char *)(uintptr_t)1,
                            (char *)UINTPTR_MAX,
                            (char *)&foreign,
-                           (char *)(uintptr_t)0xffff800000000000u};
+                           (char *)(UINTPTR_MAX << (sizeof(void *) * 8 - 17))};
         uint64_t count = sizeof foreign / sizeof foreign[0];
         memset(block, 7, 64);
         for (uint64_t i = 0; i < count; i++) {

@@ -4,6 +4,8 @@
 #include "check.h"
 
 #include <lido/block_pool.h>
+#include <lido/panel.h>
+#include <lido/registry.h>
 
 #include <sys/mman.h>
 
@@ -317,6 +319,7 @@ static void below_the_threshold_nothing_goes_back_by_itself(void **state) {
         uint64_t committed = stats_of(pool).committed_bytes;
         CHECK_OK(lido_block_pool_release_many(pool, MANY * 2 / 5, all));
         use_lightly(pool, 1000);
+        CHECK_EQ(stats_of(pool).coalesce_percent, (uint64_t)percent);
         bool has_kept = stats_of(pool).committed_bytes == committed;
         CHECK(has_kept == (percent == 60));
         CHECK(stats_of(pool).fragmentation <= percent / 100.0);
@@ -341,6 +344,56 @@ static void what_one_pool_emptied_serves_another(void **state) {
     CHECK_OK(lido_block_pool_destroy(first));
     CHECK_OK(lido_block_pool_destroy(second));
     CHECK_OK(lido_block_pool_destroy(keeper));
+}
+
+static void the_threshold_is_a_knob(void **state) {
+    (void)state;
+    lido_setting setting = {.name = "coalesce_percent", .value = 35};
+    lido_resource seen = LIDO_RESOURCE;
+    lido_block_pool *pool = MAKE(.block_size = BYTES);
+    CHECK_EQ(stats_of(pool).coalesce_percent, 20);
+    CHECK_FAILS(lido_block_pool_set_coalesce_percent(pool, 0), LIDO_ERR_ARGUMENT,
+                "coalesce_percent is 0");
+    CHECK_FAILS(lido_block_pool_set_coalesce_percent(pool, 101), LIDO_ERR_ARGUMENT, "peak");
+    CHECK_OK(lido_block_pool_set_coalesce_percent(pool, 50));
+    CHECK_EQ(stats_of(pool).coalesce_percent, 50);
+    CHECK(lido_registry_next(0, &seen));
+    CHECK_OK(lido_panel_apply(seen.id, &setting, 1));
+    CHECK_EQ(stats_of(pool).coalesce_percent, 35);
+    CHECK_EQ(setting.old_value, 50);
+    CHECK_OK(lido_block_pool_destroy(pool));
+}
+
+/* ---- While another thread gives pages back ------------------------------------------------ */
+
+static void end_in_child(void *context) {
+    lido_block_pool *pool = context;
+    check_survivors(BYTES);
+    for (int i = SURVIVORS; i < MANY; i++)
+        CHECK_FAILS(lido_block_pool_release(pool, all[i]), LIDO_ERR_NOT_HELD, "peak");
+    end_with_survivors(pool);
+}
+
+static lido_block_pool *forked_in;
+
+static bool forking_purge(void *memory, size_t bytes) {
+    lido_block_pool *pool = forked_in;
+    forked_in = NULL;
+    if (pool)
+        CHECK_EQ(check_child(end_in_child, pool), 0);
+    return lido__sys_real.purge(memory, bytes);
+}
+
+static void a_fork_in_the_middle_of_a_purge_finds_the_pool_whole(void **state) {
+    (void)state;
+    lido_block_pool *pool = MAKE(.block_size = BYTES);
+    (void)make_peak(pool, BYTES);
+    forked_in = pool;
+    lido__sys.purge = forking_purge;
+    (void)lido_block_pool_trim(pool, LIDO_FOREVER);
+    CHECK(forked_in == NULL);
+    check_survivors(BYTES);
+    end_with_survivors(pool);
 }
 
 /* ---- A limit on what exists --------------------------------------------------------------- */
@@ -440,7 +493,8 @@ CHECK_MAIN(TEST(survivors_keep_a_fifth_at_most_after_three_turnovers_and_trim),
            TEST(no_call_gives_back_more_than_a_step),
            TEST(steady_use_gives_back_and_asks_for_nothing),
            TEST(draining_backs_off_when_the_peak_comes_again),
-           TEST(below_the_threshold_nothing_goes_back_by_itself),
+           TEST(below_the_threshold_nothing_goes_back_by_itself), TEST(the_threshold_is_a_knob),
+           TEST(a_fork_in_the_middle_of_a_purge_finds_the_pool_whole),
            TEST(what_one_pool_emptied_serves_another),
            TEST(a_limit_on_what_exists_bounds_memory_too),
            TEST(caches_of_threads_that_rest_are_emptied_by_itself))
