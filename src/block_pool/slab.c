@@ -86,8 +86,9 @@ static uint8_t list_for(const struct lido_block_pool *pool, const struct lido__s
         return NO_LIST;
     if (to_give == slab->block_count)
         return EMPTY;
-    return slab->is_draining ? DRAINING
-                             : (uint8_t)((uint64_t)to_give * LIDO__SLAB_LISTS / slab->block_count);
+    if (slab->is_draining)
+        return DRAINING;
+    return (uint8_t)((uint64_t)to_give * LIDO__SLAB_LISTS / slab->block_count);
 }
 
 void lido__slab_unlist(struct lido_block_pool *pool, struct lido__slab *slab) {

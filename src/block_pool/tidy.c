@@ -5,9 +5,9 @@
  *
  * It is due when more than coalesce_percent of the pool's bytes could go and have been of no use for
  * idle_keep, or when a slab has drained for as long. A step gives back TIDY_BYTES or so; there are as
- * many as slow calls, and those come often while there is something to do. Stores of others are
- * looked at once in idle_keep, and visited if their threads rest; each visit that empties no slab
- * doubles the time to the next. */
+ * many as slow calls, and those come often while there is something to do. Caches are looked through
+ * once in idle_keep, and those of threads that rest are emptied; each time that this empties no slab
+ * doubles the time to the next look. */
 #include "block_pool/slab.h"
 
 #include "base/log.h"
@@ -18,6 +18,7 @@ enum {
     TIDY_SLABS = 16,       /* that begin to drain in one */
     RUN_BYTES = 16 * 1024, /* a call of the system costs as much as giving that back */
     GATHER_MAGAZINES = 4,  /* of the depot, by one slow call */
+    LOOK_BLOCKS = 16384,   /* in caches; looking through more takes too long */
     BACK_OFF_MAX = 10
 };
 
@@ -27,17 +28,21 @@ static bool is_since(const struct lido_block_pool *pool, uint64_t since_ns, uint
     return now_ns >= since_ns && now_ns - since_ns >= pool->idle_keep_ns;
 }
 
-/* An empty slab, or the depot, has been of no use for idle_keep, and the threshold is passed. */
+/* Memory has been of no use for idle_keep, and the threshold is passed; what began above it goes on
+ * to half of it. */
 static bool is_fragmented(const struct lido_block_pool *pool) {
     const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
-    uint64_t loose_bytes = pool->idle_bytes + pool->depot_cached * pool->stride_bytes;
-    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER || (!empty && !pool->full) ||
+    uint64_t loose_bytes =
+        pool->idle_bytes + pool->depot_cached * pool->stride_bytes + pool->pinned_bytes;
+    uint64_t percent =
+        pool->is_coalescing ? (pool->coalesce_percent + 1) / 2 : pool->coalesce_percent;
+    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER || loose_bytes == 0 ||
         pool->slab_count <= pool->keep_slabs ||
-        loose_bytes * 100 <= pool->committed_bytes * pool->coalesce_percent)
+        loose_bytes * 100 <= pool->committed_bytes * percent)
         return false;
     uint64_t now_ns = lido__sys.coarse_ns();
     return (empty && is_since(pool, empty->since_ns, now_ns)) ||
-           (pool->full && is_since(pool, pool->depot_used_ns, now_ns));
+           (pool->full && is_since(pool, pool->depot_used_ns, now_ns)) || pool->pinned_bytes > 0;
 }
 
 static bool has_pages_to_give(const struct lido_block_pool *pool) {
@@ -46,13 +51,10 @@ static bool has_pages_to_give(const struct lido_block_pool *pool) {
            is_since(pool, draining->since_ns, lido__sys.coarse_ns());
 }
 
-/* Others may have more in their stores than the threshold: at most this. */
-static bool may_visit(const struct lido_block_pool *pool) {
-    uint64_t cached = pool->store_count * UINT64_C(2) * pool->magazine_blocks;
-    return pool->store_count > 1 && !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER &&
-           pool->slab_count > pool->keep_slabs + 1 &&
-           cached * pool->stride_bytes * 100 > pool->committed_bytes * pool->coalesce_percent &&
-           lido__sys.coarse_ns() >= pool->visit_from_ns;
+/* Once in idle_keep: what lies in caches, and whom does it keep? */
+static bool may_look(const struct lido_block_pool *pool) {
+    return pool->slab_count > pool->keep_slabs + 1 && !pool->is_reserved &&
+           pool->idle_keep_ns != LIDO_FOREVER && lido__sys.coarse_ns() >= pool->look_from_ns;
 }
 
 bool lido__tidy_is_due(const struct lido_block_pool *pool) {
@@ -61,17 +63,21 @@ bool lido__tidy_is_due(const struct lido_block_pool *pool) {
 
 bool lido__tidy_is_wanted(const struct lido_block_pool *pool) {
     return pool->doubles || lido__has_spare_empties(pool) ||
-           lido__slab_wants_draining(pool, false) || lido__tidy_is_due(pool) || may_visit(pool);
+           lido__slab_wants_draining(pool, false) || lido__tidy_is_due(pool) || may_look(pool);
 }
 
 /* ---- Steps with the lock held ------------------------------------------------------------ */
 
 void lido__tidy_gather(struct lido_block_pool *pool) {
-    if (!is_fragmented(pool))
+    bool has_more = true;
+    pool->is_coalescing = is_fragmented(pool);
+    if (!pool->is_coalescing)
         return;
     lido__store_flush_own(pool);
-    for (int i = 0; i < GATHER_MAGAZINES && lido__depot_digest(pool); i++)
-        continue;
+    for (int i = 0; i < GATHER_MAGAZINES && has_more; i++)
+        has_more = lido__depot_digest(pool);
+    if (!has_more)
+        pool->pinned_bytes = 0; /* by nothing that could be had here */
 }
 
 /* Blocks that wait in the depot would be handed out again, wherever they are from. */
@@ -83,22 +89,29 @@ static void begin_to_drain(struct lido_block_pool *pool) {
         continue;
 }
 
+/* Stores of threads that rest, if they hold more than the threshold. */
 static void visit_resting(struct lido_block_pool *pool) {
-    if (!may_visit(pool))
+    uint64_t slabs = pool->empty_slabs, cached = lido__store_note_resting(pool);
+    if (cached * pool->stride_bytes * 100 <= pool->committed_bytes * pool->coalesce_percent)
         return;
-    uint64_t slabs = pool->empty_slabs;
-    uint64_t cached = lido__store_note_resting(pool);
-    if (cached * pool->stride_bytes * 100 > pool->committed_bytes * pool->coalesce_percent) {
-        (void)lido__store_drain_resting(pool);
-        while (lido__depot_digest(pool))
-            continue;
-        bool is_gain = pool->empty_slabs > slabs;
-        pool->visit_back_off = is_gain ? 0 : pool->visit_back_off + 1;
-    }
+    (void)lido__store_drain_resting(pool);
+    while (lido__depot_digest(pool))
+        continue;
+    pool->visit_back_off = pool->empty_slabs > slabs ? 0 : pool->visit_back_off + 1;
+}
+
+static void look_around(struct lido_block_pool *pool) {
+    if (!may_look(pool))
+        return;
+    if (pool->store_count > 1)
+        visit_resting(pool);
+    uint64_t cached = pool->depot_cached + pool->store_count * UINT64_C(2) * pool->magazine_blocks;
+    if (cached <= LOOK_BLOCKS)
+        pool->pinned_bytes = lido__store_pinned(pool) * pool->stride_bytes;
     uint32_t times = pool->visit_back_off < BACK_OFF_MAX ? pool->visit_back_off : BACK_OFF_MAX;
     uint64_t wait_ns =
         pool->idle_keep_ns > UINT64_MAX >> 12 ? UINT64_MAX >> 1 : pool->idle_keep_ns << times;
-    pool->visit_from_ns = lido__sys.coarse_ns() + wait_ns;
+    pool->look_from_ns = lido__sys.coarse_ns() + wait_ns;
 }
 
 static struct lido__slab *idle_slab(struct lido_block_pool *pool) {
@@ -171,7 +184,7 @@ static void give_pages(struct lido_block_pool *pool) {
 void lido__tidy(struct lido_block_pool *pool) {
     lido__lock(&pool->lock);
     begin_to_drain(pool);
-    visit_resting(pool);
+    look_around(pool);
     lido__unlock(&pool->lock);
     for (uint64_t bytes = 0; bytes < TIDY_BYTES;) {
         struct find found = look(pool);

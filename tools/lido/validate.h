@@ -50,6 +50,8 @@ void validate_intensive(struct row *row);
 /* Memory: what is held, what grows, what goes back. */
 void validate_fixed(struct row *row);
 void validate_gives_back(struct row *row);
+void validate_by_itself(struct row *row);
+void validate_survivors(struct row *row);
 void validate_overhead_large(struct row *row);
 void validate_overhead_small(struct row *row);
 void validate_stated(struct row *row);
@@ -57,6 +59,7 @@ void validate_shared(struct row *row);
 
 /* Promises about calls: time, figures, refusals. */
 void validate_constant(struct row *row);
+void validate_bulk(struct row *row);
 void validate_pause(struct row *row);
 void validate_thousand(struct row *row);
 void validate_exact(struct row *row);
@@ -124,6 +127,9 @@ void **row_pointers(uint64_t count);
 
 /* Acquires count blocks; false: the row has failed. */
 bool row_fill(struct row *row, lido_block_pool *pool, uint64_t count, void **blocks);
+
+void row_shuffle(void **blocks, uint64_t count, uint64_t seed);
+void row_doze(uint64_t ns);
 
 /* Releases whatever is out, found by walking the pool, and destroys it. */
 void row_end_pool(lido_block_pool *pool);

@@ -19,11 +19,6 @@ static uint64_t least(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-static void doze(uint64_t ns) {
-    struct timespec pause = {0, (long)ns};
-    nanosleep(&pause, NULL);
-}
-
 /* ---- Time ----------------------------------------------------------------------------------- */
 
 static uint64_t time_pairs(lido_block_pool *pool, int pairs) {
@@ -51,6 +46,48 @@ void validate_constant(struct row *row) {
     row_end_pool(small);
     row_end_pool(large);
     free(blocks);
+}
+
+static uint64_t time_many(lido_block_pool *pool, int rounds_of_32, bool in_bulk) {
+    void *blocks[32];
+    uint64_t start_ns = lido_now_ns();
+    for (int i = 0; i < rounds_of_32; i++) {
+        if (in_bulk) {
+            (void)lido_block_pool_release_many(pool, lido_block_pool_acquire_many(pool, 32, blocks),
+                                               blocks);
+            continue;
+        }
+        for (int k = 0; k < 32; k++)
+            blocks[k] = lido_block_pool_acquire(pool);
+        for (int k = 0; k < 32; k++)
+            (void)lido_block_pool_release(pool, blocks[k]);
+    }
+    return lido_now_ns() - start_ns;
+}
+
+static uint64_t time_bulk_of_one(lido_block_pool *pool, int blocks) {
+    void *block = NULL;
+    uint64_t start_ns = lido_now_ns();
+    for (int i = 0; i < blocks; i++)
+        (void)lido_block_pool_release_many(pool, lido_block_pool_acquire_many(pool, 1, &block),
+                                           &block);
+    return lido_now_ns() - start_ns;
+}
+
+void validate_bulk(struct row *row) {
+    enum { times = 5000 };
+    lido_block_pool *pool = row_pool(row, .block_size = 64);
+    uint64_t single = UINT64_MAX, bulk = UINT64_MAX;
+    for (int round = 0; pool != NULL && round < 2 * rounds; round++) {
+        single = least(single, time_many(pool, times, false));
+        bulk = least(bulk, row->broken ? time_bulk_of_one(pool, 32 * times)
+                                       : time_many(pool, times, true));
+    }
+    if (pool != NULL)
+        row_result(row, bulk <= single, "%.2f (%.1f ns a block, %.1f by single calls)",
+                   (double)bulk / (double)single, (double)bulk / (32.0 * times),
+                   (double)single / (32.0 * times));
+    row_end_pool(pool);
 }
 
 struct trimmer {
@@ -125,7 +162,7 @@ static uint64_t longest_call(struct row *row, lido_block_pool *pool, void **bloc
     for (int calls = 0; calls < 20 || !is_done(&trimmer); calls++) {
         watch_start(&watch);
         if (row->broken)
-            doze(2000000);
+            row_doze(2000000);
         void *block = lido_block_pool_acquire(pool);
         watch_end(&watch);
         watch_start(&watch);
@@ -165,7 +202,7 @@ void validate_thousand(struct row *row) {
         (void)lido_block_pool_release_many(pool, going ? 1000 : 0, blocks);
         uint64_t start_ns = lido_now_ns();
         if (row->broken)
-            doze(2000000);
+            row_doze(2000000);
         given = lido_block_pool_trim(pool, LIDO_FOREVER);
         shortest = least(shortest, lido_now_ns() - start_ns);
     }

@@ -16,16 +16,6 @@ static int by_address(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void shuffle(void **blocks, uint64_t count, uint64_t seed) {
-    struct random r = random_start(&seed);
-    for (uint64_t i = count; i > 1; i--) {
-        uint64_t j = random_next(&r) % i;
-        void *kept = blocks[i - 1];
-        blocks[i - 1] = blocks[j];
-        blocks[j] = kept;
-    }
-}
-
 /* ---- Basics -------------------------------------------------------------------------------- */
 
 enum { basics_count = 1000, basics_bytes = 200 };
@@ -59,7 +49,7 @@ void validate_basics(struct row *row) {
         if (row->broken)
             blocks[1] = blocks[0];
         uint64_t intact = count_intact(blocks), back = 0;
-        shuffle(blocks, basics_count, 1);
+        row_shuffle(blocks, basics_count, 1);
         for (uint64_t i = 0; i < basics_count; i++)
             back += lido_block_pool_release(pool, blocks[i]) == LIDO_OK;
         lido_block_pool_stats s = row_stats(pool);
@@ -108,7 +98,7 @@ static lido_block_pool *make_gaps(struct row *row, uint64_t idle_keep_ns, void *
         row_end_pool(pool);
         return NULL;
     }
-    shuffle(blocks + kept, many - kept, 2);
+    row_shuffle(blocks + kept, many - kept, 2);
     for (uint64_t i = kept; i < many; i++)
         (void)lido_block_pool_release(pool, blocks[i]);
     return pool;

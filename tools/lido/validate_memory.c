@@ -4,6 +4,7 @@
 #include "validate.h"
 
 #include "swarm/measure.h"
+#include "swarm/random.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -53,6 +54,69 @@ void validate_gives_back(struct row *row) {
         double back = 1 - (double)left / (double)peak;
         row_result(row, peak > (uint64_t)count * bytes * 9 / 10 && back >= 0.95,
                    "%.1f %% of %.1f MiB", 100 * back, (double)peak / 1048576);
+    }
+    row_end_pool(pool);
+    free(blocks);
+}
+
+enum { peak_count = 80000, peak_bytes = 800 };
+
+/* What is back of the resident memory of a peak. */
+static double share_back(uint64_t before, uint64_t peak) {
+    uint64_t now = measure_anonymous_bytes();
+    return 1 - (double)(now > before ? now - before : 0) / (double)peak;
+}
+
+void validate_by_itself(struct row *row) {
+    void **blocks = row_pointers(peak_count), *few[16];
+    lido_block_pool *pool =
+        row_pool(row, .block_size = peak_bytes, .idle_keep_ns = LIDO_MILLISECONDS(250));
+    memset(blocks, 0, peak_count * sizeof *blocks);
+    uint64_t before = measure_anonymous_bytes();
+    bool going = pool != NULL && row_fill(row, pool, peak_count, blocks);
+    if (going) {
+        touch(blocks, peak_count, peak_bytes);
+        uint64_t peak = measure_anonymous_bytes() - before, start_ns = lido_now_ns();
+        row_shuffle(blocks, peak_count, 4);
+        (void)lido_block_pool_release_many(pool, row->broken ? peak_count * 9 / 10 : peak_count,
+                                           blocks);
+        while (going && lido_now_ns() - start_ns < LIDO_SECONDS(1)) {
+            going = row_fill(row, pool, 16, few);
+            (void)lido_block_pool_release_many(pool, going ? 16 : 0, few);
+            row_doze(1000000);
+        }
+        double back = share_back(before, peak);
+        if (going)
+            row_result(row, back >= 0.95, "%.1f %% of %.1f MiB within a second", 100 * back,
+                       (double)peak / 1048576);
+    }
+    row_end_pool(pool);
+    free(blocks);
+}
+
+void validate_survivors(struct row *row) {
+    enum { survivors = peak_count / 20 };
+    void **blocks = row_pointers(peak_count);
+    lido_block_pool *pool = row_pool(row, .block_size = peak_bytes);
+    memset(blocks, 0, peak_count * sizeof *blocks);
+    uint64_t before = measure_anonymous_bytes(), seed = 5;
+    if (pool != NULL && row_fill(row, pool, peak_count, blocks)) {
+        struct random r = random_start(&seed);
+        touch(blocks, peak_count, peak_bytes);
+        uint64_t peak = measure_anonymous_bytes() - before, turns = row->broken ? 0 : 3 * survivors;
+        row_shuffle(blocks, peak_count, 6);
+        (void)lido_block_pool_release_many(pool, peak_count - survivors, blocks + survivors);
+        for (uint64_t i = 0; i < turns; i++) {
+            void **place = &blocks[random_next(&r) % survivors];
+            (void)lido_block_pool_release(pool, *place);
+            *place = lido_block_pool_acquire(pool);
+            memset(*place, 2, peak_bytes);
+        }
+        if (!row->broken)
+            (void)lido_block_pool_trim(pool, LIDO_FOREVER);
+        double back = share_back(before, peak);
+        row_result(row, back >= 0.8, "%.1f %% of %.1f MiB, %d blocks of %d still out", 100 * back,
+                   (double)peak / 1048576, survivors, peak_count);
     }
     row_end_pool(pool);
     free(blocks);

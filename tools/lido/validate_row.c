@@ -2,6 +2,8 @@
  * What all rows of the validation share, and the process in which each of them runs. */
 #include "validate.h"
 
+#include "swarm/random.h"
+
 #include <errno.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -9,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { row_limit_s = 120 };
@@ -109,4 +112,19 @@ void validate_run(const struct entry *entry, struct row *row) {
         row_failed(row, "ended by a signal: %s", strsignal(WTERMSIG(status)));
     else if (WEXITSTATUS(status) != 0)
         row_failed(row, "ended with status %d", WEXITSTATUS(status));
+}
+
+void row_shuffle(void **blocks, uint64_t count, uint64_t seed) {
+    struct random r = random_start(&seed);
+    for (uint64_t i = count; i > 1; i--) {
+        uint64_t j = random_next(&r) % i;
+        void *kept = blocks[i - 1];
+        blocks[i - 1] = blocks[j];
+        blocks[j] = kept;
+    }
+}
+
+void row_doze(uint64_t ns) {
+    struct timespec pause = {0, (long)ns};
+    nanosleep(&pause, NULL);
 }
