@@ -336,27 +336,27 @@ static lido_status refuse(lido_block_pool *pool, const void *block, const char *
 }
 
 /* A block with its canary has been released, unless its user wrote just that: then it is in no
- * magazine and not free in its slab. */
-static bool is_free(struct lido_block_pool *pool, const struct lido__slab *slab, uint32_t i,
-                    const void *block) {
+ * magazine and not free in its slab. Looked up with the lock, for a slab that has ended since had
+ * nothing but free blocks. */
+static bool is_free(struct lido_block_pool *pool, const void *block) {
+    uint32_t i = 0;
     lido__lock(&pool->lock);
-    bool found = lido__slab_is_free(slab, i) || lido__store_has(pool, block);
+    const struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    bool found = !slab || lido__slab_is_free(slab, i) || lido__store_has(pool, block);
     lido__unlock(&pool->lock);
     return found;
 }
 
-/* Whether the block is out. In an exact pool: was, since from here on it is not. */
+/* Whether the block is out. In an exact pool: was, since from here on it is not; of two that release
+ * it at the same time, one is told so. */
 static bool check_out(struct lido_block_pool *pool, const void *block) {
     uint32_t i = 0;
     struct lido__slab *slab = lido__slab_find_unlocked(pool, block, &i);
     if (!slab)
         return false;
-    if (pool->is_exact) {
-        bool was_out = lido__load(&slab->out[i], relaxed);
-        lido__store(&slab->out[i], 0, relaxed);
-        return was_out;
-    }
-    return !lido__canary_is_set(block) || !is_free(pool, slab, i, block);
+    if (pool->is_exact)
+        return lido__exchange(&slab->out[i], 0, relaxed);
+    return !lido__canary_is_set(block) || !is_free(pool, block);
 }
 
 static __attribute__((noinline)) lido_status slow_release(lido_block_pool *pool, void *block,
