@@ -347,16 +347,19 @@ static bool is_free(struct lido_block_pool *pool, const void *block) {
     return found;
 }
 
-/* Whether the block is out. In an exact pool: was, since from here on it is not; of two that release
- * it at the same time, one is told so. */
-static bool check_out(struct lido_block_pool *pool, const void *block) {
+/* Where no block is found without the lock, its slab may be hidden, and may have been so for an instant
+ * only: that is settled with the lock. In an exact pool, whose slabs never are, the block is not out
+ * from here on; of two that release it at the same time, one is told so. */
+static bool take_back(struct lido_block_pool *pool, void *block) {
     uint32_t i = 0;
     struct lido__slab *slab = lido__slab_find_unlocked(pool, block, &i);
-    if (!slab)
-        return false;
     if (pool->is_exact)
-        return lido__exchange(&slab->out[i], 0, relaxed);
-    return !lido__canary_is_set(block) || !is_free(pool, block);
+        return slab && lido__exchange(&slab->out[i], 0, relaxed) &&
+               lido__store_release(pool, block);
+    if (!slab)
+        return lido__store_release_home(pool, block);
+    return (!lido__canary_is_set(block) || !is_free(pool, block)) &&
+           lido__store_release(pool, block);
 }
 
 static __attribute__((noinline)) lido_status slow_release(lido_block_pool *pool, void *block,
@@ -367,10 +370,8 @@ static __attribute__((noinline)) lido_status slow_release(lido_block_pool *pool,
         return LIDO_OK;
     if (pool->apart)
         is_taken = lido__apart_release(pool, block);
-    else if (lido__slab_is_hidden(pool, block))
-        is_taken = lido__store_release_home(pool, block);
     else
-        is_taken = check_out(pool, block) && lido__store_release(pool, block);
+        is_taken = take_back(pool, block);
     return is_taken ? LIDO_OK : refuse(pool, block, site);
 }
 

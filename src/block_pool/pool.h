@@ -238,9 +238,6 @@ struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const voi
 struct lido__slab *lido__slab_find_unlocked(const struct lido_block_pool *pool, const void *block,
                                             uint32_t *i);
 
-/* Without the lock: the address is of a slab of the pool in which the fast paths find no block. */
-bool lido__slab_is_hidden(const struct lido_block_pool *pool, const void *block);
-
 static inline char *lido__slab_block(const struct lido__slab *slab, uint64_t i) {
     return slab->extent.memory + i * slab->pool->stride_bytes;
 }
@@ -261,7 +258,7 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
 /* Takes back a block that is not known to be free. False: it is free in its slab. */
 bool lido__store_release(struct lido_block_pool *pool, void *block);
 
-/* Takes back any address of a hidden slab, straight to its slab. False: no block that is out. */
+/* Takes any address back, straight to its slab, if it is a block that is out; not in exact pools. */
 bool lido__store_release_home(struct lido_block_pool *pool, void *block);
 
 /* Moves free blocks out of this thread's store, one magazine of the depot, or all other threads'

@@ -299,11 +299,6 @@ struct lido__slab *lido__slab_find_unlocked(const struct lido_block_pool *pool, 
     return place.slab;
 }
 
-bool lido__slab_is_hidden(const struct lido_block_pool *pool, const void *block) {
-    struct lido__place place = lido__map_find(block, pool->map.tag);
-    return place.slab && place.carved_bytes == 0;
-}
-
 bool lido__slab_put(struct lido_block_pool *pool, void *block) {
     uint32_t i = 0;
     struct lido__slab *slab = lido__slab_find(pool, block, &i);
