@@ -51,7 +51,7 @@ LIDO_BEGIN
  * class "unnamed". */
 typedef struct lido_mutex {
     const char *lido_name;
-    uint64_t    lido_state[12];
+    uint64_t    lido_state[12] __attribute__((aligned(8)));
 } lido_mutex;
 
 /* An unlocked mutex of a class; the name stays yours and must live as long as the program.
@@ -112,7 +112,7 @@ LIDO_API lido_status lido_mutex_unlock(lido_mutex *mutex);
  * their turn; therefore a thread must not read-lock it twice, and that is refused. */
 typedef struct lido_rwlock {
     const char *lido_name;
-    uint64_t    lido_state[16];
+    uint64_t    lido_state[16] __attribute__((aligned(8)));
 } lido_rwlock;
 
 #define LIDO_RWLOCK_INIT(name) {name, {0}}
