@@ -285,7 +285,7 @@ LIDO__MAY_INLINE void *lido_block_pool_acquire(lido_block_pool *pool) {
 
 /* What this thread's magazine has, up to count, in one stay in the gate. */
 static uint64_t acquire_run(lido_block_pool *pool, uint64_t count, void **blocks) {
-    struct lido__store *store = lido__store_near(pool->acquire_near);
+    struct lido__store *store = lido__store_last();
     uint64_t taken = 0;
     if (lido__peek(&store->near.owner) != pool)
         return 0;
@@ -357,7 +357,7 @@ static bool take_back(struct lido_block_pool *pool, void *block) {
         return slab && lido__exchange(&slab->out[i], 0, relaxed) &&
                lido__store_release(pool, block);
     if (!slab)
-        return lido__store_release_home(pool, block);
+        return lido__slab_take_back(pool, block);
     return (!lido__canary_is_set(block) || !is_free(pool, block)) &&
            lido__store_release(pool, block);
 }
@@ -383,14 +383,18 @@ LIDO__MAY_INLINE lido_status lido_block_pool_release_at(lido_block_pool *pool, v
 
 /* As many from the front as this thread's magazine takes, in one stay in the gate. */
 static uint64_t release_run(lido_block_pool *pool, uint64_t count, void *const *blocks) {
-    struct lido__store *store = lido__store_near(pool->release_near);
+    struct lido__store *store = lido__store_last();
     uint64_t i = 0;
-    if (lido__peek(&store->near.owner) != pool)
+    if (lido__peek(&store->near.back) != pool)
         return 0;
     struct lido__magazine *magazine = lido__gate_enter_unfenced(&store->gate);
-    while (i < count && lido__is_block(pool, blocks[i]) && !lido__canary_is_set(blocks[i]) &&
-           lido__magazine_push(magazine, blocks[i], true))
-        i++;
+    for (; i < count && lido__is_block(pool, blocks[i]) && !lido__canary_is_set(blocks[i]); i++) {
+        lido__canary_set(blocks[i]);
+        if (lido__magazine_push(magazine, blocks[i]))
+            continue;
+        lido__canary_clear(blocks[i]); /* lest the slow call search for it */
+        break;
+    }
     lido__gate_leave(&store->gate);
     return i;
 }

@@ -16,6 +16,8 @@
  * block from it, and its pages count as purged already: a fork in between finds it that way. */
 #include "block_pool/slab.h"
 
+#include "block_pool/canary.h"
+
 #include "base/sys.h"
 
 #include <string.h>
@@ -182,4 +184,25 @@ void lido__slab_purge_end(struct lido_block_pool *pool, const struct lido__runs 
 void lido__slab_purge_forget(struct lido_block_pool *pool) {
     if (pool->purging)
         put_back(pool);
+}
+
+/* ---- What comes home --------------------------------------------------------------------- */
+
+bool lido__slab_take_back(struct lido_block_pool *pool, void *block) {
+    uint32_t i = 0;
+    lido__lock(&pool->lock);
+    struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    bool is_out = slab && !lido__slab_is_free(slab, i) &&
+                  (!lido__canary_is_set(block) || !lido__store_has(pool, block));
+    if (is_out) {
+        lido__store_note_peak(pool);
+        lido__canary_set(block);
+        (void)lido__slab_put(pool, block);
+        lido__store_loosen(pool);
+    }
+    bool is_untidy = lido__tidy_is_wanted(pool);
+    lido__unlock(&pool->lock);
+    if (is_untidy)
+        lido__tidy(pool);
+    return is_out;
 }

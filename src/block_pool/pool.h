@@ -231,6 +231,9 @@ void lido__slab_purge_forget(struct lido_block_pool *pool);
 /* Gives the memory of a detached slab back. Without the lock. Returns its bytes. */
 uint64_t lido__slab_end(struct lido__slab *slab);
 
+/* Without the lock. Takes any address back, straight to its slab, if it is a block that is out; not in exact pools. */
+bool lido__slab_take_back(struct lido_block_pool *pool, void *block);
+
 /* Which block of which slab this is; NULL: the start of none. With the lock held; `unlocked` needs
  * none, and finds no block of a hidden slab. */
 struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const void *block,
@@ -258,9 +261,6 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
 /* Takes back a block that is not known to be free. False: it is free in its slab. */
 bool lido__store_release(struct lido_block_pool *pool, void *block);
 
-/* Takes any address back, straight to its slab, if it is a block that is out; not in exact pools. */
-bool lido__store_release_home(struct lido_block_pool *pool, void *block);
-
 /* Moves free blocks out of this thread's store, one magazine of the depot, or all other threads'
  * stores, into the slabs. With the lock held.
  *   depot_digest   false: the depot is empty
@@ -276,6 +276,9 @@ uint64_t lido__store_drain_resting(struct lido_block_pool *pool);
 
 /* From now on nothing is handed out or taken back but under the lock; the stores are emptied. */
 void lido__store_tighten(struct lido_block_pool *pool);
+
+/* Room enough again? Each time that the limit was reached asks for more. */
+void lido__store_loosen(struct lido_block_pool *pool);
 
 /* With the lock held: whether the block lies in a magazine; how many blocks lie in stores; how many
  * are free in slabs that only blocks in magazines keep from being empty; how many were acquired; and

@@ -471,8 +471,7 @@ void lido__store_tighten(struct lido_block_pool *pool) {
         continue;
 }
 
-/* Room enough again? Each time that the limit was reached asks for more. */
-static void loosen(struct lido_block_pool *pool) {
+void lido__store_loosen(struct lido_block_pool *pool) {
     if (pool->is_tight && pool->limit >= LIDO__LIMIT_FOR_STORES &&
         lido__drawn(pool) <= pool->limit >> (1 + pool->tight_count))
         pool->is_tight = false;
@@ -573,7 +572,7 @@ static void grant(struct lido_block_pool *pool, struct lido__store *store, uint6
  * nothing that others read is touched: their lines stay theirs. */
 static bool renew(struct lido_block_pool *pool, struct lido__store *store) {
     if (lido__load(&store->left, relaxed) >= 0 || lido__magazine_count(loaded(store)) == 0 ||
-        pool->is_tight || (pool->wants_stock && !pool->stock) || needs_tidying(pool))
+        pool->is_tight || (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
         return false;
     grant(pool, store, 0);
     return true;
@@ -769,7 +768,7 @@ static bool put_locked(struct lido_block_pool *pool, struct lido__store *store, 
         lido__canary_set(block);
     if (!magazine) {
         bool is_put = lido__slab_put(pool, block);
-        loosen(pool);
+        lido__store_loosen(pool);
         return is_put;
     }
     uint32_t count = lido__magazine_count(magazine);
@@ -794,23 +793,4 @@ bool lido__store_release(struct lido_block_pool *pool, void *block) {
     if (is_untidy)
         lido__tidy(pool);
     return is_put;
-}
-
-bool lido__store_release_home(struct lido_block_pool *pool, void *block) {
-    uint32_t i = 0;
-    lido__lock(&pool->lock);
-    struct lido__slab *slab = lido__slab_find(pool, block, &i);
-    bool is_out = slab && !lido__slab_is_free(slab, i) &&
-                  (!lido__canary_is_set(block) || !lido__store_has(pool, block));
-    if (is_out) {
-        lido__store_note_peak(pool);
-        lido__canary_set(block);
-        (void)lido__slab_put(pool, block);
-        loosen(pool);
-    }
-    bool is_untidy = lido__tidy_is_wanted(pool);
-    lido__unlock(&pool->lock);
-    if (is_untidy)
-        lido__tidy(pool);
-    return is_out;
 }
