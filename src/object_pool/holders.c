@@ -111,8 +111,9 @@ static uint64_t overhead(const struct lido_object_pool *pool) {
     uint64_t bytes = sizeof *pool + pool->leases.store_count * sizeof(struct lido__lease_store) +
                      lido__slot_bound(&pool->leases) * sizeof(struct lido__slot) +
                      (pool->leases.sizing ? sizeof *pool->leases.sizing : 0);
+    /* The last one has no room: all pools share it. */
     for (const struct lido__directory *directory = lido__load(&pool->leases.directory, relaxed);
-         directory; directory = directory->older)
+         directory->capacity > 0; directory = directory->older)
         bytes += lido__directory_bytes(directory->capacity);
     return bytes;
 }
