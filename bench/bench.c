@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 enum { ROUNDS = 9, QUICK_ROUNDS = 5, SLOW_ROUNDS = 5 };
+enum { EXIT_NO_CASE = 3 }; /* `lido bench`, which asks many benches, tells it from wrong usage */
 
 typedef struct choices {
     unsigned rounds;
@@ -22,9 +23,8 @@ typedef struct choices {
     const char *json;
 } choices;
 
-static int usage(FILE *stream, const char *program) {
-    fprintf(
-        stream,
+static int usage(const char *program) {
+    printf(
         "usage: %s [--rounds N] [--quick] [--only TEXT] [--against TEXT] [--json FILE] [--urgent] "
         "[--no-progress]\n"
         "  --rounds N     how often each contestant runs, 1 to %d (default %d; slow cases %d)\n"
@@ -34,7 +34,7 @@ static int usage(FILE *stream, const char *program) {
         "  --urgent       contestants go before other programs of this machine (needs the right "
         "to)\n",
         program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
-    return stream == stdout ? 0 : 2;
+    return 0;
 }
 
 static bool read_choices(int argc, char **argv, choices *c) {
@@ -50,8 +50,11 @@ static bool read_choices(int argc, char **argv, choices *c) {
         } else if (strcmp(argv[i], "--rounds") == 0 && has_value) {
             char *end;
             unsigned long rounds = strtoul(argv[++i], &end, 10);
-            if (end == argv[i] || *end != '\0' || rounds < 1 || rounds > BENCH_ROUNDS_MAX)
+            if (end == argv[i] || *end != '\0' || rounds < 1 || rounds > BENCH_ROUNDS_MAX) {
+                fprintf(stderr, "--rounds is '%s', must be a number from 1 to %d\n", argv[i],
+                        BENCH_ROUNDS_MAX);
                 return false;
+            }
             c->rounds = (unsigned)rounds;
         } else if (strcmp(argv[i], "--only") == 0 && has_value) {
             c->only = argv[++i];
@@ -60,10 +63,16 @@ static bool read_choices(int argc, char **argv, choices *c) {
         } else if (strcmp(argv[i], "--json") == 0 && has_value) {
             c->json = argv[++i];
         } else {
+            fprintf(stderr, "%s is no option, or its value is missing; --help lists them\n",
+                    argv[i]);
             return false;
         }
     }
     return true;
+}
+
+static bool is_wanted(const choices *c, const bench_case *one) {
+    return (!c->only || strstr(one->name, c->only)) && !(c->quick && one->slow);
 }
 
 static unsigned rounds_of(const choices *c, const bench_case *one) {
@@ -198,10 +207,9 @@ static void run_groups(results *r, const choices *c) {
                 break;
         }
         for (size_t i = first; i <= last; i++) {
-            bool is_wanted = (!c->only || strstr(what->cases[i].name, c->only)) &&
-                             !(c->quick && what->cases[i].slow);
-            r->ran[i] = is_wanted && !what->cases[i].left_out;
-            any = any || is_wanted;
+            bool wanted = is_wanted(c, &what->cases[i]);
+            r->ran[i] = wanted && !what->cases[i].left_out;
+            any = any || wanted;
             if (r->ran[i])
                 run_case(r, i, c);
         }
@@ -227,9 +235,14 @@ int bench_main(int argc, char **argv, const bench *what) {
     choices c;
     int status = 0;
     if (argc == 2 && strcmp(argv[1], "--help") == 0)
-        return usage(stdout, argv[0]);
+        return usage(argv[0]);
     if (!read_choices(argc, argv, &c))
-        return usage(stderr, argv[0]);
+        return 2;
+    size_t wanted = 0;
+    for (size_t i = 0; i < what->case_count; i++)
+        wanted += is_wanted(&c, &what->cases[i]);
+    if (wanted == 0)
+        return EXIT_NO_CASE;
     if (c.urgent && setpriority(PRIO_PROCESS, 0, -15) != 0)
         fprintf(stderr, "--urgent: %s; going on without\n", strerror(errno));
     results r = {.what = what,

@@ -275,11 +275,11 @@ class Usage(unittest.TestCase):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("usage: lido run arena", done.stdout)
 
-    def test_a_file_that_cannot_be_written_is_1_and_named(self):
+    def test_a_file_that_cannot_be_written_is_refused_before_the_work(self):
         for option in ("--json", "--plot"):
             done = run("--ticks", 10, "--repeat", 1, option, "/nowhere/at/all", "--no-progress")
-            self.assertEqual(done.returncode, 1)
-            self.assertIn("/nowhere/at/all cannot be written: No such file", done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{option} is '/nowhere/at/all', which cannot be written (No such file", done.stderr)
 
     def test_ctrl_c_ends_it_with_130_and_a_line(self):
         command = [COMMAND, "run", "arena", "--ticks", "1000000", "--variant", "malloc"]

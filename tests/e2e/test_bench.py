@@ -50,12 +50,20 @@ class BenchTest(unittest.TestCase):
 
     def test_rounds_that_are_no_number_or_out_of_range_are_wrong_usage(self):
         for rounds in ("0", "many", "1000"):
-            self.assertEqual(bench("object_pool", "--rounds", rounds).returncode, 2, rounds)
+            done = bench("object_pool", "--rounds", rounds)
+            self.assertEqual(done.returncode, 2, rounds)
+            self.assertIn(f"--rounds is '{rounds}', must be a number from 1", done.stderr)
 
-    def test_a_file_that_cannot_be_written_is_a_failure(self):
+    def test_a_text_that_no_case_holds_is_wrong_usage_and_measures_nothing(self):
+        for names in ([], ["ring"]):
+            done = bench(*names, "--only", "no such case", "--no-progress")
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn("no case's name holds the text of --only", done.stderr)
+
+    def test_a_file_that_cannot_be_written_is_refused_before_the_work(self):
         done = bench("object_pool", "--quick", "--rounds", "1", "--only", "1 thread", "--against", "mutex",
                      "--json", "no/such/folder/x.json")
-        self.assertEqual(done.returncode, 1)
+        self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("no/such/folder/x.json", done.stderr)
 
     def test_results_have_the_keys_and_the_arithmetic_of_the_contract(self):

@@ -299,7 +299,7 @@ class Usage(InspectCase):
                                   (["--db", self.root], "unable to open|directory"),
                                   (["--json", self.root], "directory")):
             with self.subTest(arguments=arguments):
-                said = self.refused(self.root, *arguments, status=1)
+                said = self.refused(self.root, *arguments, status=2 if arguments[0] == "--json" else 1)
                 self.assertIn(arguments[1], said)
                 self.assertRegex(said, reason)
 

@@ -19,6 +19,15 @@ class Steering(unittest.TestCase):
         for kind in ("block_pool", "budget", "dense_pool", "mutex", "object_pool", "ring"):
             self.assertIn(f"\n## {kind}\n", kept)
 
+    def test_help_is_no_error_and_a_word_too_many_is(self):
+        if not pathlib.Path(LIDO).exists():
+            self.skipTest("the lido command was not built")
+        for word, status, stream in (("--help", 0, "stdout"), ("--json", 2, "stderr")):
+            done = subprocess.run([LIDO, "panels", word], capture_output=True, text=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, status)
+            self.assertIn("usage: lido panels", getattr(done, stream))
+            self.assertEqual("'--json' is not known" in done.stderr, word == "--json")
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -7,6 +7,8 @@
  */
 #include "command.h"
 
+#include "common/writable.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <jansson.h>
@@ -20,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { DONE = 0, FAILED = 1, USAGE = 2, INTERRUPTED = 130 };
+enum { DONE = 0, FAILED = 1, USAGE = 2, NO_CASE = 3, INTERRUPTED = 130 };
 enum { BENCHES_MAX = 64, NAME_BYTES = 64, PATH_BYTES = 4096, WORDS_MAX = 16 };
 
 typedef struct plan {
@@ -112,6 +114,8 @@ static int read_words(plan *p, int argc, char *argv[]) {
             p->help = true;
         } else if (strcmp(argv[i], "--json") == 0 && has_value) {
             p->json = argv[++i];
+            if (!writable_or_refuse("lido bench", "json", p->json))
+                return USAGE;
         } else if ((strcmp(argv[i], "--rounds") == 0 || strcmp(argv[i], "--only") == 0 ||
                     strcmp(argv[i], "--against") == 0) &&
                    has_value) {
@@ -213,11 +217,18 @@ int cmd_bench(int argc, char *argv[]) {
         return FAILED;
     }
     json_t *all = json_array();
-    size_t count = p.wanted_count ? p.wanted_count : p.found_count;
+    size_t count = p.wanted_count ? p.wanted_count : p.found_count, idle_count = 0;
     for (size_t i = 0; i < count && status != INTERRUPTED && status != USAGE; i++) {
         int one = run_and_join(&p, p.wanted_count ? p.wanted[i] : p.found[i], all);
-        if (one != DONE)
+        idle_count += one == NO_CASE;
+        if (one != DONE && one != NO_CASE)
             status = one == INTERRUPTED || one == USAGE ? one : FAILED;
+    }
+    if (idle_count == count) {
+        fputs("lido bench: no case's name holds the text of --only, or --quick left it out; "
+              "docs/bench.md lists the cases\n",
+              stderr);
+        status = USAGE;
     }
     if (status == USAGE) {
         json_decref(all);

@@ -17,7 +17,7 @@ static int make_nothing(void *context, void **object) {
 
 /* 1234567 as 1,234,567; durations in the largest unit that tells them exactly. */
 static void print_value(uint64_t value, uint64_t unit) {
-    char digits[32];
+    char digits[32], spelt[8];
     static const struct {
         uint64_t ns;
         const char *name;
@@ -27,10 +27,13 @@ static void print_value(uint64_t value, uint64_t unit) {
         fputs("any", stdout);
         return;
     }
-    for (size_t i = 0; unit == LIDO_UNIT_NS && value; i++)
+    if (unit == LIDO_UNIT_BYTES && value == 1)
+        suffix = " byte";
+    for (size_t i = 0; unit == LIDO_UNIT_NS && value && suffix[0] == '\0'; i++)
         if (value % times[i].ns == 0) {
-            printf("%" PRIu64 " %s", value / times[i].ns, times[i].name);
-            return;
+            snprintf(spelt, sizeof spelt, " %s", times[i].name);
+            suffix = spelt;
+            value /= times[i].ns;
         }
     int length = snprintf(digits, sizeof digits, "%" PRIu64, value);
     for (int i = 0; i < length; i++)
@@ -85,9 +88,13 @@ int cmd_panels(int argc, char *argv[]) {
     lido_mutex *mutex = NULL;
     lido_ring *ring = NULL;
     if (argc > 1) {
-        fprintf(stderr, "usage: lido panels\n\nPrints docs/steering.md. '%s' is not known.\n",
-                argv[1]);
-        return strcmp(argv[1], "--help") == 0 ? EXIT_DONE : EXIT_USAGE;
+        bool is_help = strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0;
+        if (!is_help)
+            fprintf(stderr, "lido panels: '%s' is not known; it takes no words\n\n", argv[1]);
+        fputs("usage: lido panels\n\nPrints every gauge and knob, by kind of resource: the page "
+              "docs/steering.md.\n",
+              is_help ? stdout : stderr);
+        return is_help ? EXIT_DONE : EXIT_USAGE;
     }
     int result = EXIT_FAILED;
     if (lido_block_pool_create(LIDO_BLOCK_POOL_OPTIONS(.block_size = 64), &blocks) == LIDO_OK &&

@@ -5,6 +5,7 @@
 #include "validate.h"
 
 #include "common/wrap.h"
+#include "common/writable.h"
 #include "swarm/measure.h"
 
 #include <errno.h>
@@ -199,10 +200,10 @@ static bool read_options(struct command *c, int argc, char **argv) {
     while (good && (option = getopt_long(argc, argv, "h", options, NULL)) != -1)
         switch (option) {
         case 'j':
-            c->json = optarg;
+            good = writable_or_refuse("lido validate", "json", c->json = optarg);
             break;
         case 'm':
-            c->markdown = optarg;
+            good = writable_or_refuse("lido validate", "markdown", c->markdown = optarg);
             break;
         case 'o':
             good = c->any = choose("only", optarg, c->only, false);

@@ -12,7 +12,7 @@ static const struct command {
     int (*run)(int argc, char *argv[]);
     const char *help;
 } commands[] = {
-    {"run", cmd_run, "run a real program on lido's pools: lido run inspect [DIR]"},
+    {"run", cmd_run, "run a real program on lido's pools: inspect, swarm or arena"},
     {"validate", cmd_validate, "check the requirements: lido validate [--json FILE]"},
     {"bench", cmd_bench, "measure lido beside its peers: lido bench [NAME...] [--json FILE]"},
     {"panels", cmd_panels, "print the gauges and knobs of every kind of resource"},

@@ -4,6 +4,7 @@
 
 #include "arena/report.h"
 #include "common/rounds.h"
+#include "common/writable.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -69,9 +70,9 @@ static bool read_option(struct command *c, int option, const char *name, const c
     case 'v':
         return read_variant(s, value);
     case 'j':
-        return (c->json = value) != NULL;
+        return writable_or_refuse("lido run arena", name, c->json = value);
     case 'g':
-        return (c->plot = value) != NULL;
+        return writable_or_refuse("lido run arena", name, c->plot = value);
     case 'm':
         return read_measure(c, value);
     case 'n':

@@ -2,6 +2,8 @@
  * options.c -- see options.h. Written out, because getopt's messages name neither value nor way out. */
 #include "options.h"
 
+#include "writable.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,6 +39,9 @@ static int set(const char *command, const struct option_spec *spec, const char *
         *(bool *)spec->value = true;
     } else if (spec->kind == OPTION_TEXT) {
         *(const char **)spec->value = value;
+    } else if (spec->kind == OPTION_OUTPUT) {
+        *(const char **)spec->value = value;
+        return writable_or_refuse(command, spec->name, value) ? OPTIONS_GOOD : OPTIONS_BAD;
     } else if (spec->kind == OPTION_NAMES) {
         return set_names(command, spec, value);
     } else {

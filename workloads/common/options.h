@@ -7,8 +7,9 @@
 
 struct option_spec {
     const char *name;
-    enum { OPTION_FLAG, OPTION_TEXT, OPTION_COUNT, OPTION_NAMES } kind;
-    void *value;    /* bool, const char *, uint32_t, or uint32_t with a bit for each name */
+    enum { OPTION_FLAG, OPTION_TEXT, OPTION_OUTPUT, OPTION_COUNT, OPTION_NAMES } kind;
+    void *
+        value; /* bool, const char *, the same for a file to write, uint32_t, or uint32_t with a bit for each name */
     uint32_t limit; /* of a count, which is at least 1; of names: how many there are, at most 32 */
     const char *(*name_of)(uint32_t number); /* of names, separated by commas */
 };

@@ -55,7 +55,7 @@ static const char *kind_name(uint32_t kind) {
 static int parse_options(int argc, char *argv[], struct options *o) {
     const struct option_spec specs[] = {
         {"db", OPTION_TEXT, &o->db, 0, NULL},
-        {"json", OPTION_TEXT, &o->json, 0, NULL},
+        {"json", OPTION_OUTPUT, &o->json, 0, NULL},
         {"threads", OPTION_COUNT, &o->threads, THREAD_LIMIT, NULL},
         {"kinds", OPTION_NAMES, &o->kinds, KIND_COUNT, kind_name},
         {"rules", OPTION_TEXT, &o->rules, 0, NULL},

@@ -35,12 +35,18 @@ static void widen(const double *values, uint64_t count, double *least, double *m
     }
 }
 
+/* Numbers of at most six digits are written out; others as 2e9. */
 static void draw_value(const struct frame *f, int factor, int power) {
-    double y = y_of(f, factor * pow(10, power));
+    double value = factor * pow(10, power), y = y_of(f, value);
+    char text[32];
+    if (power >= -4 && power <= 5)
+        snprintf(text, sizeof text, "%g", value);
+    else
+        snprintf(text, sizeof text, "%de%d", factor, power);
     fprintf(f->file,
             "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" stroke=\"#d8d8d8\"/>\n"
-            "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%de%d</text>\n",
-            left, y, width - right, y, left - 8, y + 4, factor, power);
+            "<text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>\n",
+            left, y, width - right, y, left - 8, y + 4, text);
 }
 
 /* Every power of ten, or fewer on a wide scale; on a narrow one also 2 and 5 times each. */

@@ -3,6 +3,7 @@
 #include "swarm/swarm.h"
 
 #include "common/rounds.h"
+#include "common/writable.h"
 #include "swarm/report.h"
 
 #include <errno.h>
@@ -83,9 +84,9 @@ static bool read_option(struct command *c, int option, const char *name, const c
     case 'm':
         return o->matrix = true;
     case 'j':
-        return (c->json = value) != NULL;
+        return writable_or_refuse("lido run swarm", name, c->json = value);
     case 'g':
-        return (c->plot = value) != NULL;
+        return writable_or_refuse("lido run swarm", name, c->plot = value);
     case 'e':
         return (c->point = value) != NULL;
     case 'n':
