@@ -111,11 +111,16 @@ class Validate(unittest.TestCase):
                 elif not before["timed"]:
                     self.assertEqual(row["verdict"], before["verdict"])
 
+    def halves(self):
+        """Of the rows that can be broken; without its checks, A9-checks leaves nothing to measure in efficiency."""
+        rest = [name for name in self.breakable if name not in ("efficiency", "A9-checks")]
+        return rest[0::2] + ["efficiency"], rest[1::2] + ["A9-checks"]
+
     def test_each_row_of_the_first_half_can_be_broken_alone(self):
-        self.spoil(self.breakable[0::2])
+        self.spoil(self.halves()[0])
 
     def test_each_row_of_the_second_half_can_be_broken_alone(self):
-        self.spoil(self.breakable[1::2])
+        self.spoil(self.halves()[1])
 
     def test_only_rows_for_others_cannot_be_broken(self):
         self.assertEqual(set(self.rows) - set(self.breakable), PEERS)

@@ -298,6 +298,7 @@ void validate_million(struct row *row) {
     }
     if (!good) {
         row_failed(row, "%s", leases ? lido_last_error() : "no memory for the leases");
+        free(leases);
         return;
     }
     uintptr_t prepared = built;

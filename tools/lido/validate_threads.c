@@ -193,8 +193,6 @@ void validate_sessions(struct row *row) {
 
 /* ---- inspect, for B1 and B7 ---------------------------------------------------------------------- */
 
-extern char **environ;
-
 /* What `lido run inspect` says of the standard library, as JSON; NULL: the row has ended. */
 static json_t *run_inspect(struct row *row, const char *sample, const char *threads,
                            const char *more) {

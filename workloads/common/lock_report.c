@@ -97,13 +97,13 @@ static int print_pairs(const lido_profile *profile, bool blame, FILE *out) {
     for (uint64_t i = 0; lido_profile_read_pair(profile, i, &row); i++) {
         if ((row.waits_at == NULL) != blame || count++ >= PAIRS_SHOWN)
             continue;
-        fprintf(out, "  %-17.17s", row.name);
+        fprintf(out, "  %-15.15s", row.name);
         if (!blame)
             fprintf(out, " %6" PRIu64, row.waits);
         fprintf(out, " %9.3f  %s", (double)row.wait_ns / 1e6,
                 short_site(blame ? row.held_at : row.waits_at));
         if (!blame)
-            fprintf(out, " for %s", short_site(row.held_at));
+            fprintf(out, " / %s", short_site(row.held_at));
         fputc('\n', out);
     }
     if (count > PAIRS_SHOWN)
@@ -129,7 +129,7 @@ void lock_report_print(const struct lock_report *report, FILE *out) {
         fputs("\nNobody slept for a lock.\n", out);
         return;
     }
-    fputs("\nWho slept for whom  times        ms  where, and who held the lock where\n", out);
+    fputs("\nWho slept          times        ms  where / who held the lock, where\n", out);
     print_pairs(report->whole, false, out);
     fputs("\nBlame                    ms  while this line held the lock\n", out);
     print_pairs(report->whole, true, out);
