@@ -32,7 +32,7 @@ typedef struct lido_object_pool_leak {
     uint64_t struct_size; /* set by LIDO_OBJECT_POOL_LEAK */
     uint64_t slot;        /* lido_lease.slot */
     uint64_t thread_id;   /* as the kernel counts: gettid() */
-    uint64_t held_ns;     /* for how long; good to some milliseconds */
+    uint64_t held_ns;     /* for how long; good to some milliseconds, modulo 49 days */
     uint64_t limit_ns;    /* what its line may hold something for */
     uint64_t reason;      /* lido_leak_reason */
     void *object;

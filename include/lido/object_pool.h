@@ -203,7 +203,7 @@ typedef struct lido_object_pool_holder {
     uint64_t struct_size; /* set by LIDO_OBJECT_POOL_HOLDER */
     uint64_t slot;        /* lido_lease.slot */
     uint64_t thread_id;   /* as the kernel counts: gettid() */
-    uint64_t held_ns;     /* for how long; good to some milliseconds */
+    uint64_t held_ns;     /* for how long; good to some milliseconds, modulo 49 days */
     void *object;
     const char *site; /* the line that acquired it; NULL if not told */
 } lido_object_pool_holder;

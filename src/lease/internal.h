@@ -44,8 +44,8 @@ bool lido__lease_may_overtake(const struct lido__leases *leases);
 void lido__request_notify(struct lido__leases *leases, void (*notify)(void *context), void *context,
                           int descriptor);
 
-/* Whether this thread may notify: not while it does, nor with locks of lido in hand. */
-bool lido__request_may_notify(void);
+/* Whether this thread may notify: not while it does for this pool, nor with locks of lido in hand. */
+bool lido__request_may_notify(const struct lido__leases *leases);
 /* Forbids it until called with false; returns what was before. */
 bool lido__request_forbid(bool is_forbidden);
 

@@ -597,11 +597,16 @@ static void mark_list(struct lido__leases *leases, uint32_t slot) {
     }
 }
 
+/* Claimed under the lock, so all of it is here; a request has no thread that could be missing. */
+static bool is_kept(struct lido__slot *at) {
+    return lido__load(&at->thread_id, relaxed) == LIDO__OF_REQUEST;
+}
+
 static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, uint32_t parent) {
     uint32_t count = lido__load(&shelf->count, relaxed);
     for (uint32_t i = 0; i < count && i < LIDO__SHELF_SLOTS; i++) {
         struct lido__slot *at = shelf->item[i]; /* a slot, if perhaps an older one, or NULL */
-        if (!at || is_ours(at, parent) || !lido__load(&at->object, relaxed) ||
+        if (!at || is_ours(at, parent) || is_kept(at) || !lido__load(&at->object, relaxed) ||
             (lido__load(&at->turn, relaxed) & 1) ||
             lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
             continue;
@@ -653,7 +658,7 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
     }
     for (uint32_t slot = 0; slot < lido__slot_bound(leases); slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
-        if (lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
+        if (lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD || is_kept(at))
             continue;
         if (!is_ours(at, parent)) {
             give_up(leases, slot);

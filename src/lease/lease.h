@@ -49,6 +49,8 @@
 enum { LIDO__SHELF_SLOTS = 16, LIDO__CHUNK_SLOTS = 16 };
 #define LIDO__NO_SLOT   UINT32_MAX
 #define LIDO__NO_THREAD UINT32_MAX
+/* In the place of a thread, while a slot is kept for a request: any thread may take it. */
+#define LIDO__OF_REQUEST (UINT32_MAX - 1)
 
 /* A slot: 16 bytes of its 32 are the tracking that is always on. Each has a cache line of its own,
  * because its holder writes it, and next to it may lie the slot of another thread. */

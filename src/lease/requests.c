@@ -10,17 +10,29 @@
  * State changes under the pool's lock only, so of cancel and being served one wins. The notification
  * is sent after that, from a copy: the owner may have taken, and freed, the request by then.
  *
- * A callback that releases makes the next notification due. It is sent when the first has returned,
- * by the loop that sends them: the stack does not grow with the queue. */
+ * A callback that releases makes the next notification of its pool due. It is sent when the first has
+ * returned, by the loop that sends them: the stack does not grow with the queue. One of another pool
+ * is sent at once, since nobody would come back to it: the stack grows with the pools at most. */
 #include "lease/fast.h"
 #include "lease/internal.h"
 
 #include "base/sys.h"
 
+/* A notification of this thread that has not returned, and the one inside of which it is sent. */
+struct notifying {
+    struct lido__leases *leases;
+    struct notifying *outer;
+    bool is_thrown;
+};
+
+static _Thread_local struct notifying *innermost __attribute__((tls_model("initial-exec")));
 static _Thread_local bool is_forbidden __attribute__((tls_model("initial-exec")));
 
-bool lido__request_may_notify(void) {
-    return !is_forbidden;
+bool lido__request_may_notify(const struct lido__leases *leases) {
+    const struct notifying *at = innermost;
+    while (at && at->leases != leases)
+        at = at->outer;
+    return !is_forbidden && !at;
 }
 
 bool lido__request_forbid(bool forbid) {
@@ -30,23 +42,23 @@ bool lido__request_forbid(bool forbid) {
 }
 
 /* A callback that throws must not leave the next request untold. */
-static void end_notification(struct lido__leases **leases) {
-    is_forbidden = false;
-    if (!*leases)
+static void end_notification(struct notifying *ended) {
+    innermost = ended->outer;
+    if (!ended->is_thrown)
         return;
-    lido__lock(&(*leases)->lock);
-    lido__leases_unlock_and_wake(*leases);
+    lido__lock(&ended->leases->lock);
+    lido__leases_unlock_and_wake(ended->leases);
 }
 
 void lido__request_notify(struct lido__leases *leases, void (*notify)(void *context), void *context,
                           int descriptor) {
-    struct lido__leases *thrown __attribute__((cleanup(end_notification))) = leases;
-    is_forbidden = true;
+    struct notifying own __attribute__((cleanup(end_notification))) = {leases, innermost, true};
+    innermost = &own;
     if (notify)
         notify(context);
     else
         lido__sys.signal_descriptor(descriptor);
-    thrown = NULL;
+    own.is_thrown = false;
 }
 
 lido_status lido__request_begin(struct lido__leases *leases, struct lido__request *request) {
@@ -66,9 +78,14 @@ lido_status lido__request_begin(struct lido__leases *leases, struct lido__reques
     else if (!leases->first_waiter) {
         request->waiter.slot = lido__lease_find(leases, store, &no_memory);
         is_served = request->waiter.slot != LIDO__NO_SLOT;
+        if (leases->is_closed) /* making room let the lock go */
+            status = LIDO_ERR_CLOSED;
     }
-    if (is_served) {
-        lido__lease_mark(leases, request->waiter.slot, request->waiter.thread_id);
+    if (is_served && status != LIDO_OK) {
+        lido__lease_lay_back(leases, request->waiter.slot);
+        is_served = false;
+    } else if (is_served) {
+        lido__lease_mark(leases, request->waiter.slot, LIDO__OF_REQUEST);
         request->state = LIDO__SERVED;
         leases->served++;
     } else if (no_memory)
@@ -80,9 +97,12 @@ lido_status lido__request_begin(struct lido__leases *leases, struct lido__reques
         lido__lease_join(leases, &request->waiter);
     }
     lido__leases_unlock_and_wake(leases);
-    if (is_served)
-        lido__request_notify(leases, copy.notify, copy.context, copy.descriptor);
-    return status;
+    if (!is_served)
+        return status;
+    lido__request_notify(leases, copy.notify, copy.context, copy.descriptor);
+    lido__lock(&leases->lock); /* what it gave back may be another request's */
+    lido__leases_unlock_and_wake(leases);
+    return LIDO_OK;
 }
 
 lido_status lido__request_take(struct lido__leases *leases, struct lido__request *request,

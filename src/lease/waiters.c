@@ -64,7 +64,7 @@ static _Atomic(uint32_t) *tell(struct lido__waiter *waiter) {
 
 static bool is_request_due(const struct lido__leases *leases) {
     const struct lido__waiter *first = leases->first_waiter;
-    return first && first->is_request && lido__request_may_notify() &&
+    return first && first->is_request && lido__request_may_notify(leases) &&
            (leases->is_closed || has_free(leases));
 }
 
@@ -86,7 +86,9 @@ static bool serve_request(struct lido__leases *leases, struct notification *told
         request->state = LIDO__SENT_AWAY;
     else {
         uint32_t slot = lido__lease_find_free(leases, &no_memory);
-        if (leases->first_waiter != first) { /* making room let the lock go */
+        /* Making room let the lock go: it may be another's turn, or the place may be another's. */
+        if (leases->first_waiter != first || !first->is_request || leases->is_closed ||
+            (slot == LIDO__NO_SLOT && !no_memory)) {
             if (slot != LIDO__NO_SLOT)
                 lido__lease_lay_back(leases, slot);
             return false;
@@ -94,7 +96,7 @@ static bool serve_request(struct lido__leases *leases, struct notification *told
         first->slot = slot;
         request->state = slot == LIDO__NO_SLOT ? LIDO__STARVED : LIDO__SERVED;
         if (slot != LIDO__NO_SLOT) {
-            lido__lease_mark(leases, slot, first->thread_id);
+            lido__lease_mark(leases, slot, LIDO__OF_REQUEST);
             leases->served++;
         }
     }

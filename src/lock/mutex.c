@@ -126,10 +126,21 @@ LIDO__LTO_INLINE lido_status lido_mutex_lock_until_at(lido_mutex *mutex, uint64_
     return lock_within(mutex, (struct lido__lock_patience){LIDO_FOREVER, deadline_ns}, site);
 }
 
+/* In the child of a fork the thread for which the word is kept may not be there; one that only ever
+ * tries would try in vain. Elsewhere it is on its way, and has earned it. */
+__attribute__((noinline)) static lido_status try_kept(struct lido__lock_head *lock,
+                                                      const char *site) {
+    uint32_t held = lido__load(&lido__word_held, relaxed), expected;
+    if (held == LIDO__HELD || lido__load(&lock->word, relaxed) != LIDO__KEPT ||
+        !lido__word_take_or_mark(&lock->word, held, LIDO__HAS_SLEPT, &expected))
+        return lido__lock_fail_busy(lock, kind_name, true);
+    return lido__lock_took(lock, site);
+}
+
 LIDO__LTO_INLINE lido_status lido_mutex_try_lock_at(lido_mutex *mutex, const char *site) {
     struct lido__lock_head *lock = head_of(mutex);
     if (__builtin_expect(!take_word(lock), 0))
-        return lido__lock_fail_busy(lock, kind_name, true);
+        return try_kept(lock, site);
     return lido__lock_took(lock, site);
 }
 

@@ -170,6 +170,15 @@ static enum lido__word_manner woken(struct lido__lock_head *lock, const struct l
     return lido__sys.now_ns() < starves_ns ? LIDO__HAS_SLEPT : LIDO__IS_STARVED;
 }
 
+/* Time is up. A word that is kept, and that nobody holds, is no reason to go without: who was woken
+ * for it may be in the parent of this process. */
+static bool take_at_last(struct lido__lock_head *lock, const struct lido__lock_way *way,
+                         uint32_t expected) {
+    _Atomic(uint32_t) *word;
+    return way->has_street && expected == LIDO__KEPT &&
+           way->take_or_mark(lock, LIDO__HAS_SLEPT, &word, &expected);
+}
+
 /* Errors  TIMEOUT, DEADLOCK (the holder is gone); no text is set. */
 static lido_status sleep_until(struct lido__lock_head *lock, const struct lido__lock_way *way,
                                uint64_t deadline_ns) {
@@ -186,9 +195,11 @@ static lido_status sleep_until(struct lido__lock_head *lock, const struct lido__
             until_ns = deadline_ns;
         if (way->is_gone(lock))
             status = LIDO_ERR_DEADLOCK;
-        else if (!lido__sys.park(word, expected, until_ns) && until_ns == deadline_ns)
+        else if (!lido__sys.park(word, expected, until_ns) && until_ns == deadline_ns) {
+            if (take_at_last(lock, way, expected))
+                break;
             status = LIDO_ERR_TIMEOUT;
-        else
+        } else
             manner = woken(lock, way, starves_ns);
     }
     if (way->has_street)

@@ -10,7 +10,8 @@
 
 #include <string.h>
 
-enum { SITES = 8 };
+/* Racing calls may leave the tick some milliseconds behind a slot's: within a minute that is no age. */
+enum { SITES = 8, BEHIND_TICKS = 60000 };
 
 /* Copies what a slot says of its holder; false: nobody holds it, or it changed hands just now. */
 bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
@@ -25,7 +26,7 @@ bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
     holder->site = lido__load(&at->site, relaxed);
     holder->thread_id = lido__load(&at->thread_id, relaxed);
     uint32_t age = lido__load(&lido__tick, relaxed) - lido__load(&at->tick, relaxed);
-    holder->ticks = age > INT32_MAX ? 0 : age;
+    holder->ticks = age > UINT32_MAX - BEHIND_TICKS ? 0 : age;
     return lido__load(&at->turn, relaxed) == turn;
 }
 

@@ -172,7 +172,9 @@ static void a_destructor_may_use_lido_after_lido_has_gone(void **state) {
 
 static _Atomic bool went_on;
 
-static void attach_and_reach_a_cancellation_point(void *gate) {
+/* A cancel unwinds the frame without telling AddressSanitizer: red zones in it would stay, and stop the
+ * functions that the thread calls next. */
+__attribute__((no_sanitize_address)) static void attach_and_reach_a_cancellation_point(void *gate) {
     (void)lido__thread();
     check_gate_pass(gate);
     pthread_testcancel();

@@ -383,6 +383,30 @@ static void a_lock_kept_for_a_thread_that_is_gone_is_taken_after_a_moment(void *
     CHECK_OK(lido_mutex_destroy(&mutex));
 }
 
+/* Nobody else is there who could take it first: neither a short wait nor a try may fail for ever. */
+static void take_the_kept(void *context) {
+    lido_mutex *mutex = context;
+    struct lido__lock_head *head = (struct lido__lock_head *)context;
+    CHECK_OK(lido_mutex_lock_for(mutex, LIDO_MICROSECONDS(500)));
+    CHECK_OK(lido_mutex_unlock(mutex));
+    head->word = LIDO__KEPT;
+    CHECK_OK(lido_mutex_try_lock(mutex));
+    CHECK_OK(lido_mutex_unlock(mutex));
+    CHECK_OK(lido_mutex_try_lock(mutex));
+    CHECK_OK(lido_mutex_unlock(mutex));
+}
+
+static void a_lock_that_fork_caught_kept_is_taken_in_the_child(void **state) {
+    (void)state;
+    lido_mutex mutex = LIDO_MUTEX_INIT("kept");
+    struct lido__lock_head *head = (struct lido__lock_head *)(void *)&mutex;
+    head->word = LIDO__KEPT;
+    CHECK_EQ(check_child(take_the_kept, &mutex), 0);
+    CHECK_OK(lido_mutex_lock(&mutex));
+    CHECK_OK(lido_mutex_unlock(&mutex));
+    CHECK_OK(lido_mutex_destroy(&mutex));
+}
+
 /* ---- Figures ----------------------------------------------------------------------------- */
 
 static void figures_need_their_size(void **state) {
@@ -485,6 +509,7 @@ CHECK_MAIN(TEST(a_mutex_in_a_structure_needs_no_more_than_its_initialiser),
            TEST(a_lock_whose_holder_ended_is_refused_to_all),
            TEST(a_child_holds_what_its_thread_held),
            TEST(a_lock_that_fork_caught_half_taken_is_refused_in_the_child),
+           TEST(a_lock_that_fork_caught_kept_is_taken_in_the_child),
            TEST(a_lock_kept_for_a_thread_that_is_gone_is_taken_after_a_moment),
            TEST(figures_need_their_size), TEST(waits_are_counted_timed_and_charged_to_the_holder),
            TEST(holding_is_timed_once_in_1024), TEST(the_classes_taken_last_are_known))

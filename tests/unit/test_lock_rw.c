@@ -303,6 +303,7 @@ static void a_mutex_given_up_for_a_signal_can_be_had_by_others(void **state) {
     CHECK_OK(lido_mutex_unlock(&box.mutex));
     put_letters(&box, 1);
     check_join(&thread);
+    CHECK_OK(lido_mutex_destroy(&box.mutex)); /* who was signalled may have slept for it */
 }
 
 CHECK_MAIN(TEST(readers_read_together_and_a_writer_is_alone), TEST(nobody_passes_a_waiting_writer),

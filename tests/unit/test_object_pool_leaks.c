@@ -304,10 +304,30 @@ static void clean_threads_are_never_suspected(void **state) {
     end(pool, &factory);
 }
 
+/* Ages are counted in milliseconds of 32 bits: nearly 50 days. */
+static void what_was_leaked_a_month_ago_is_a_month_old(void **state) {
+    (void)state;
+    const uint64_t month_ns = LIDO_SECONDS(86400) * 30;
+    lido_object_pool_leak leak = LIDO_OBJECT_POOL_LEAK;
+    lido_object_pool_holder holder = LIDO_OBJECT_POOL_HOLDER;
+    lido_lease lease;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = pool_of(&factory, 1);
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    check_advance(month_ns);
+    CHECK(lido_object_pool_next_holder(pool, 0, &holder));
+    CHECK(holder.held_ns + LIDO_SECONDS(1) > month_ns);
+    CHECK_EQ(count_leaks(pool, &leak), 1);
+    CHECK_EQ(leak.held_ns, holder.held_ns);
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+    end(pool, &factory);
+}
+
 CHECK_MAIN(TEST(the_first_object_leaked_names_its_line),
            TEST(who_comes_back_is_told_and_widens_the_limit_of_its_line),
            TEST(a_line_that_was_seen_to_hold_long_gets_time),
            TEST(what_an_ended_thread_holds_is_suspected_at_once),
            TEST(more_suspects_than_the_book_holds_come_in_turn), TEST(the_floor_is_an_option),
-           TEST(holders_are_listed_by_line), TEST(looks_survive_every_failure),
-           TEST(a_forked_child_knows_its_suspects), TEST(clean_threads_are_never_suspected))
+           TEST(holders_are_listed_by_line), TEST(what_was_leaked_a_month_ago_is_a_month_old),
+           TEST(looks_survive_every_failure), TEST(a_forked_child_knows_its_suspects),
+           TEST(clean_threads_are_never_suspected))

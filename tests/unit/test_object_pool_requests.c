@@ -201,6 +201,141 @@ static void in_a_forked_child_a_waiting_request_is_only_to_be_cancelled(void **s
     end(pool, &factory);
 }
 
+/* It is kept for the request, whichever thread asked, and not for whoever comes next. */
+static void take_in_child(void *context) {
+    struct asker *asker = context;
+    lido_lease other;
+    CHECK_FAILS(lido_object_pool_try_acquire(asker->pool, &other), LIDO_ERR_EMPTY, "parsers");
+    CHECK_OK(lido_object_pool_take(asker->pool, &asker->request, &asker->lease));
+    CHECK_FAILS(lido_object_pool_try_acquire(asker->pool, &other), LIDO_ERR_EMPTY, "parsers");
+    CHECK_OK(lido_object_pool_release(asker->pool, &asker->lease));
+    CHECK_OK(lido_object_pool_destroy(asker->pool));
+}
+
+static void ask_in_a_thread(void *context) {
+    struct asker *asker = context;
+    ask(asker, asker->pool);
+}
+
+static void in_a_forked_child_a_served_request_is_still_served(void **state) {
+    (void)state;
+    struct asker asker = {.told = 0};
+    struct factory factory = factory_start();
+    asker.pool = pool_of(&factory, 1);
+    check_in_thread(ask_in_a_thread, &asker);
+    CHECK_EQ(asker.told, 1);
+    CHECK_EQ(check_child(take_in_child, &asker), 0);
+    CHECK_OK(lido_object_pool_take(asker.pool, &asker.request, &asker.lease));
+    CHECK_OK(lido_object_pool_release(asker.pool, &asker.lease));
+    end(asker.pool, &factory);
+}
+
+/* Gives back, when told, what another pool is waited for. */
+struct relay {
+    struct asker asker;
+    lido_object_pool *next_pool;
+    lido_lease next;
+};
+
+static void pass_on(void *context) {
+    struct relay *relay = context;
+    relay->asker.told++;
+    CHECK_OK(lido_object_pool_release(relay->next_pool, &relay->next));
+}
+
+static void a_release_inside_a_notification_tells_requests_of_other_pools(void **state) {
+    (void)state;
+    struct relay relay = {.next_pool = NULL};
+    struct asker second = {.told = 0};
+    lido_lease lease;
+    struct factory factory = factory_start(), next_factory = factory_start();
+    lido_object_pool *pool = pool_of(&factory, 1);
+    relay.next_pool = pool_of(&next_factory, 1);
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    CHECK_OK(lido_object_pool_acquire(relay.next_pool, 0, &relay.next));
+    CHECK_OK(lido_object_pool_acquire_async(pool, &relay.asker.request, pass_on, &relay));
+    ask(&second, relay.next_pool);
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+    CHECK(relay.asker.told == 1 && second.told == 1);
+    CHECK_OK(lido_object_pool_take(pool, &relay.asker.request, &lease));
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+    CHECK_OK(lido_object_pool_take(relay.next_pool, &second.request, &second.lease));
+    CHECK_OK(lido_object_pool_release(relay.next_pool, &second.lease));
+    end(pool, &factory);
+    end(relay.next_pool, &next_factory);
+}
+
+/* A second request joins the queue in the notification of a first that was served at once. */
+struct pair {
+    struct asker first, second;
+};
+
+static void ask_again_and_give_back(void *context) {
+    struct pair *pair = context;
+    ask(&pair->second, pair->first.pool);
+    CHECK_EQ(pair->second.told, 0);
+    CHECK_OK(lido_object_pool_take(pair->first.pool, &pair->first.request, &pair->first.lease));
+    CHECK_OK(lido_object_pool_release(pair->first.pool, &pair->first.lease));
+}
+
+static void a_release_inside_a_notification_tells_who_asked_inside_it(void **state) {
+    (void)state;
+    struct pair pair = {.first = {.told = 0}};
+    struct factory factory = factory_start();
+    lido_object_pool *pool = pool_of(&factory, 1);
+    pair.first.pool = pool;
+    CHECK_OK(
+        lido_object_pool_acquire_async(pool, &pair.first.request, ask_again_and_give_back, &pair));
+    CHECK_EQ(pair.second.told, 1);
+    CHECK_OK(lido_object_pool_take(pool, &pair.second.request, &pair.second.lease));
+    CHECK_OK(lido_object_pool_release(pool, &pair.second.lease));
+    end(pool, &factory);
+}
+
+/* While memory is asked for a slot, somebody else comes and takes the place. */
+static struct asker *robber;
+static void *(*alloc_before)(size_t bytes, size_t align);
+
+static void *alloc_and_rob(size_t bytes, size_t align) {
+    struct asker *asker = robber;
+    robber = NULL;
+    if (asker)
+        CHECK_OK(lido_object_pool_try_acquire(asker->pool, &asker->lease));
+    return alloc_before(bytes, align);
+}
+
+static void who_is_robbed_of_its_place_goes_on_waiting(void **state) {
+    (void)state;
+    enum { FIRST = 16 }; /* all slots that there is memory for */
+    lido_lease lease[FIRST];
+    struct asker asker = {.told = 0}, other = {.told = 0};
+    struct factory factory = factory_start();
+    lido_object_pool *pool = NULL;
+    CHECK_OK(lido_object_pool_create(
+        LIDO_OBJECT_POOL_OPTIONS(.object_limit = FIRST, .create = create_object,
+                                 .destroy = destroy_object, .context = &factory),
+        &pool));
+    for (int i = 0; i < FIRST; i++)
+        CHECK_OK(lido_object_pool_acquire(pool, 0, &lease[i]));
+    ask(&asker, pool);
+    other.pool = pool;
+    robber = &other;
+    alloc_before = lido__sys.alloc;
+    lido__sys.alloc = alloc_and_rob;
+    CHECK_OK(lido_object_pool_set_object_limit(pool, FIRST + 1));
+    lido__sys.alloc = alloc_before;
+    CHECK(other.lease.object != NULL && asker.told == 0);
+    CHECK_FAILS(lido_object_pool_take(pool, &asker.request, &asker.lease), LIDO_ERR_EMPTY,
+                "not served yet");
+    CHECK_OK(lido_object_pool_release(pool, &other.lease));
+    CHECK_EQ(asker.told, 1);
+    CHECK_OK(lido_object_pool_take(pool, &asker.request, &asker.lease));
+    CHECK_OK(lido_object_pool_release(pool, &asker.lease));
+    for (int i = 0; i < FIRST; i++)
+        CHECK_OK(lido_object_pool_release(pool, &lease[i]));
+    end(pool, &factory);
+}
+
 static void wait_like_a_thread(void *context) {
     struct asker *asker = context;
     CHECK_OK(lido_object_pool_acquire(asker->pool, LIDO_FOREVER, &asker->lease));
@@ -319,5 +454,9 @@ CHECK_MAIN(TEST(what_is_free_is_kept_for_the_request_at_once),
            TEST(a_descriptor_becomes_readable),
            TEST(refusals_come_at_once_and_close_sends_all_away),
            TEST(in_a_forked_child_a_waiting_request_is_only_to_be_cancelled),
+           TEST(in_a_forked_child_a_served_request_is_still_served),
+           TEST(a_release_inside_a_notification_tells_requests_of_other_pools),
+           TEST(a_release_inside_a_notification_tells_who_asked_inside_it),
+           TEST(who_is_robbed_of_its_place_goes_on_waiting),
            TEST(threads_and_requests_stand_in_one_queue), TEST(requests_survive_every_failure),
            TEST(cancel_and_being_served_have_one_winner))
