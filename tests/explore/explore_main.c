@@ -54,8 +54,8 @@ static const struct {
 } justified[] = {
     {"src/base/gate.c", NULL, "&mode", EXPLORE_STORE, DELAY, 0,
      "whoever sees the old mode asks the system again and gets the same answer"},
-    {"src/base/gate.c", "lido__gate_init", "&gate->fenced", EXPLORE_STORE, SKIP, 0,
-     "threads begin with an empty store and swap theirs in, which marks the gate as well"},
+    {"src/base/gate.c", "lido__gate_init", "&gate->busy", EXPLORE_STORE, DELAY, 0,
+     "nobody else knows the gate yet"},
     {"src/base/gate.c", NULL, "&gate->store", EXPLORE_CAS, WEAKEN, memory_order_relaxed,
      "take: the fence of barrier would do, but ThreadSanitizer knows no fences; settle: C11 wants "
      "success no weaker than failure"},
@@ -94,6 +94,8 @@ static const struct {
     {"src/block_pool/store.c", "stocked_store", "&pool->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
     {"src/block_pool/store.c", "loaded", "&store->gate.store", EXPLORE_LOAD, WEAKEN,
      memory_order_relaxed, second},
+    {"src/block_pool/store.c", "show_or_hide", "&store->near.back", EXPLORE_STORE, SKIP, 0,
+     "where it is never written every release is slow, which tests/e2e/test_fast_paths.py sees"},
     {"src/block_pool/fast.h", NULL, "&magazine->low", EXPLORE_STORE, SKIP, 0, peak},
     {"src/block_pool/magazine.h", NULL, "&magazine->low", EXPLORE_STORE, SKIP, 0, peak},
     {"src/block_pool/store.c", NULL, "&magazine->low", EXPLORE_STORE, SKIP, 0, peak},
