@@ -6,6 +6,7 @@
  *
  *      explore --list           prints the kernels and their rules, and runs nothing
  *      LIDO_EXPLORE=deep        wider bounds, minutes
+ *      LIDO_EXPLORE_KERNEL=text only kernels whose name has this text, and the mutants that they meet
  *      LIDO_EXPLORE_ONLY=text   only kernels and mutants whose line has this text, with the trace of
  *                               each failure; a debugger stops at it in explore_fail. The search
  *                               takes the same way every time. */
@@ -405,7 +406,10 @@ static int answer_words(int argc, char *argv[]) {
         "  --list                    print the kernels and their rules instead\n"
         "  LIDO_EXPLORE=deep         wider bounds\n"
         "  LIDO_EXPLORE_ONLY=TEXT    only kernels and mutants whose line has this text, with the\n"
-        "                            trace of each failure\n",
+        "                            trace of each failure\n"
+        "  LIDO_EXPLORE_KERNEL=TEXT  only kernels whose name has this text, and mutants of what "
+        "they\n"
+        "                            come by: those of other kernels' rules may survive\n",
         asks ? stdout : stderr);
     return asks ? 0 : 2;
 }
