@@ -759,17 +759,20 @@ static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lid
     return spare;
 }
 
+/* A free block's page may have gone back since the caller saw no canary: its slab tells. */
 static bool put_locked(struct lido_block_pool *pool, struct lido__store *store, void *block) {
-    struct lido__magazine *magazine = NULL;
+    uint32_t i = 0;
+    const struct lido__slab *slab = lido__slab_find(pool, block, &i);
+    if (!slab || lido__slab_is_free(slab, i))
+        return false;
     lido__store_note_peak(pool);
-    if (store && !pool->is_tight)
-        magazine = make_room(pool, store);
+    struct lido__magazine *magazine = store && !pool->is_tight ? make_room(pool, store) : NULL;
     if (pool->has_canary)
         lido__canary_set(block);
     if (!magazine) {
-        bool is_put = lido__slab_put(pool, block);
+        (void)lido__slab_put(pool, block);
         lido__store_loosen(pool);
-        return is_put;
+        return true;
     }
     uint32_t count = lido__magazine_count(magazine);
     lido__store(&magazine->block[count], block, relaxed);

@@ -46,13 +46,6 @@ static void setup_goes_away(void) {
     setup_with(EXPLORE_BARRIER_GOES_AWAY, 0, 1);
 }
 
-/* One block is out throughout, so that the slab stays. */
-static void setup_held(void) {
-    setup();
-    held = lido_block_pool_acquire(pool);
-    explore_check(held, "no block to begin with");
-}
-
 static void setup_limit(void) {
     setup_with(EXPLORE_BARRIER_WORKS, LIMIT, 0);
 }
@@ -88,6 +81,12 @@ static void use_one(void) {
     uint64_t *block = get();
     explore_check(block, "no block");
     put(block);
+}
+
+/* First through a slow call, which shows the store or hides it; then as its owner finds it. */
+static void use_twice(void) {
+    use_one();
+    use_one();
 }
 
 static void use_and_end(void) {
@@ -131,8 +130,11 @@ static void use_all(void) {
         put(blocks[i]);
 }
 
-/* A second release finds the canary, wherever the block has gone meanwhile. */
+/* A second release finds the canary, wherever the block has gone meanwhile; its neighbour is out
+ * throughout, so that the slab stays. */
 static void release_twice(void) {
+    held = get();
+    explore_check(held, "no block");
     uint64_t *block = get();
     explore_check(block, "no block");
     put(block);
@@ -188,7 +190,7 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .claim = "a block is released once, also while a trim moves it",
      .preemptions = 2,
      .stale = 2,
-     .setup = setup_held,
+     .setup = setup,
      .threads = {{"twice", release_twice}, {"trimmer", trim}},
      .finish = finish_held},
     {.name = "pool_fenced",
@@ -196,7 +198,7 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .preemptions = 1,
      .stale = 1,
      .setup = setup_fenced,
-     .threads = {{"user", use_one}, {"trimmer", trim}},
+     .threads = {{"user", use_twice}, {"trimmer", trim}},
      .finish = finish},
     {.name = "pool_goes_away",
      .claim = "the same when membarrier goes away meanwhile",

@@ -269,6 +269,15 @@ static void visitor_succeeds(void) {
     lido__unlock(&lock);
 }
 
+/* A gate where something else was before. */
+static void make_and_visit(void) {
+    lido__store(&gate.busy, 1, relaxed);
+    lido__store(&gate.fenced, 0, relaxed);
+    lido__gate_init(&gate, &first);
+    hand_in(&second);
+    visitor_succeeds();
+}
+
 /* Takes one number and gives the rest back: the owner must see what is gone. */
 static void visitor_returns(void) {
     lido__lock(&lock);
@@ -388,6 +397,8 @@ const struct explore_kernel explore_gate_kernels[] = {
     {KERNEL("fenced", "without membarrier the gate keeps its promise by a fence", 3, 3, 0,
             setup_fenced),
      .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains}}, .finish = finish},
+    {KERNEL("made", "a gate is as good where something else was before", 1, 1, 0, setup_fenced),
+     .threads = {{"maker", make_and_visit}}, .finish = finish},
     {KERNEL("patience", "a visitor that gives up leaves the store whole with its owner", 3, 2, 1,
             setup),
      .threads = {{"owner", owner_swaps}, {"visitor", visitor_drains}}, .finish = finish,

@@ -142,6 +142,21 @@ static void setup_kept(void) {
     lido__store(&lock.word, LIDO__KEPT, relaxed);
 }
 
+/* The word is held, and kept for the one who sleeps for it: who goes away while it is dropped. */
+static void setup_kept_held(void) {
+    setup_street(LIDO__SLEEPER, EXPLORE_BARRIER_WORKS);
+    lido__store(&lock.word, LIDO__HELD | LIDO__SLEPT_ON | LIDO__KEPT, relaxed);
+}
+
+static void leave_it(void) {
+    lido__word_depart(&lock.word);
+    go_away(LIDO__IS_STARVED);
+}
+
+static void finish_free(void) {
+    explore_check(lido__load(&lock.word, relaxed) == LIDO__FREE, "the word is kept for nobody");
+}
+
 static void finish_two(void) {
     explore_check(number == 2, "a change under the lock is lost");
     explore_check(lido__load(&lock.word, relaxed) == LIDO__FREE, "the lock is held by nobody");
@@ -331,6 +346,9 @@ const struct explore_kernel explore_lock_kernels[] = {
      .mutants = {KEEPS_IT}},
     {KERNEL("kept_by_nobody", "nor when that thread is no more", 3, 1, 0, setup_kept, finish_two),
      .threads = {{"one", count}, {"two", count}}, .mutants = {NO_LOOK_UP}},
+    {KERNEL("kept_dropped", "who goes away while the word is dropped does not keep it", 2, 1, 0,
+            setup_kept_held, finish_free),
+     .threads = {{"holder", drop}, {"goes away", leave_it}}, .mutants = {KEEPS_IT}},
     {KERNEL("rw", "writers exclude readers, and all are woken", 3, 1, 0, setup_rw, finish_rw),
      .threads = {{"reader", rw_read}, {"writer", rw_write}, {"writer 2", rw_write}},
      .mutants = {RW_NO_TURN}},
