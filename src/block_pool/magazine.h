@@ -50,6 +50,12 @@ static inline void lido__magazine_set_count(struct lido__magazine *magazine, uin
     lido__store(&magazine->low, count, relaxed);
 }
 
+/* NULL: none, it is with a visitor or the pool is tight. */
+static inline struct lido__magazine *lido__store_loaded(struct lido__store *store) {
+    struct lido__magazine *magazine = lido__load(&store->gate.store, acquire);
+    return magazine == &lido__magazine_none ? NULL : magazine;
+}
+
 /* ---- The depot, P2 ----------------------------------------------------------------------- */
 
 static inline void lido__depot_push_empty(struct lido_block_pool *pool,

@@ -71,6 +71,7 @@ struct lido__store {
     _Atomic(int64_t) left;
     int64_t granted;     /* under the pool's lock */
     _Atomic(size_t) low; /* the least in both magazines, of exchanges since the last slow call */
+    uint32_t exchange_count;             /* the owner's */
     struct lido__store *previous, *next; /* of the same pool, under its lock */
     struct lido_block_pool *pool;
     const struct lido__thread *thread;

@@ -22,8 +22,9 @@
 enum {
     DRAIN_PATIENCE_NS = 200 * 1000, /* for all stores of one visit */
     DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
-    LINE_BYTES = 64, /* of the cache: what one thread writes shares none with another's */
-    FULL_MIN = 2,    /* full magazines that the depot keeps at least */
+    LINE_BYTES = 64,     /* of the cache: what one thread writes shares none with another's */
+    FULL_MIN = 2,        /* full magazines that the depot keeps at least */
+    EXCHANGES_OFTEN = 8, /* so many, and the blocks are spread: for who crosses an edge for ever */
 };
 
 struct lido__magazine lido__magazine_none = {.hot = (void *)LIDO__HOT_NEVER};
@@ -52,6 +53,13 @@ static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine
         if (!lido__slab_put(pool, lido__load(&magazine->block[i], relaxed)))
             pool->doubles++;
     lido__magazine_set_count(magazine, 0);
+}
+
+/* Forwards, so that blocks may move down within a magazine. */
+static void copy_blocks(struct lido__magazine *to, size_t at, struct lido__magazine *from,
+                        size_t first, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        lido__store(&to->block[at + i], lido__load(&from->block[first + i], relaxed), relaxed);
 }
 
 bool lido__depot_digest(struct lido_block_pool *pool) {
@@ -101,11 +109,6 @@ static void show_or_hide(struct lido__store *store) {
     lido__store(&store->near.back, is_open ? pool : NULL, relaxed);
 }
 
-static struct lido__magazine *loaded(struct lido__store *store) {
-    struct lido__magazine *magazine = lido__load(&store->gate.store, acquire);
-    return magazine == &lido__magazine_none ? NULL : magazine;
-}
-
 /* Nobody visits while the lock is held: the exchange cannot fail. Fast paths pay no fence; should the
  * gate need one by now, they must not find the store. */
 static void load(struct lido__store *store, struct lido__magazine *next) {
@@ -126,7 +129,7 @@ static void give_up(struct lido_block_pool *pool, struct lido__magazine *magazin
 }
 
 static uint32_t cached_in(struct lido__store *store) {
-    struct lido__magazine *magazine = loaded(store);
+    struct lido__magazine *magazine = lido__store_loaded(store);
     return magazine ? lido__magazine_count(magazine) +
                           lido__magazine_count(lido__magazine_spare(magazine))
                     : 0;
@@ -156,7 +159,7 @@ uint64_t lido__store_acquired(const struct lido_block_pool *pool) {
 void lido__store_note_peak(struct lido_block_pool *pool) {
     uint64_t low = 0;
     for (struct lido__store *store = pool->stores; store; store = store->next) {
-        struct lido__magazine *magazine = loaded(store);
+        struct lido__magazine *magazine = lido__store_loaded(store);
         size_t now = magazine ? lido__load(&magazine->low, relaxed) +
                                     lido__magazine_count(lido__magazine_spare(magazine))
                               : 0;
@@ -166,61 +169,6 @@ void lido__store_note_peak(struct lido_block_pool *pool) {
     uint64_t drawn = lido__drawn(pool);
     if (drawn > low && drawn - low > pool->live_peak)
         pool->live_peak = drawn - low;
-}
-
-static bool magazine_has(struct lido__magazine *magazine, const void *block) {
-    for (uint32_t i = lido__magazine_count(magazine); i-- > 0;)
-        if (lido__magazine_block(magazine, i) == block)
-            return true;
-    /* Once more: what its owner pushed since we counted took the place of what is hot. */
-    return magazine && lido__magazine_hot(magazine) == block;
-}
-
-bool lido__store_has(const struct lido_block_pool *pool, const void *block) {
-    for (struct lido__magazine *magazine = pool->full; magazine;
-         magazine = lido__magazine_spare(magazine))
-        if (magazine_has(magazine, block))
-            return true;
-    for (struct lido__store *store = pool->stores; store; store = store->next) {
-        struct lido__magazine *magazine = loaded(store);
-        if (magazine &&
-            (magazine_has(magazine, block) || magazine_has(lido__magazine_spare(magazine), block)))
-            return true;
-    }
-    return false;
-}
-
-/* Counts the blocks of a magazine with their slabs, or takes them off again. Returns how many blocks
- * are free in slabs that have nothing else but these: each slab is complete once. */
-static uint64_t count_with_slabs(const struct lido_block_pool *pool,
-                                 struct lido__magazine *magazine, bool off) {
-    uint64_t pinned = 0;
-    for (uint32_t k = lido__magazine_count(magazine), i = 0; k-- > 0;) {
-        struct lido__slab *slab = lido__slab_find(pool, lido__magazine_block(magazine, k), &i);
-        if (slab && off)
-            slab->cached_count = 0;
-        else if (slab && ++slab->cached_count + slab->free_count == slab->carved)
-            pinned += slab->free_count;
-    }
-    return pinned;
-}
-
-static uint64_t count_all_with_slabs(const struct lido_block_pool *pool, bool off) {
-    uint64_t pinned = 0;
-    for (struct lido__magazine *magazine = pool->full; magazine;
-         magazine = lido__magazine_spare(magazine))
-        pinned += count_with_slabs(pool, magazine, off);
-    for (struct lido__store *store = pool->stores; store; store = store->next) {
-        struct lido__magazine *magazine = loaded(store);
-        pinned += count_with_slabs(pool, magazine, off);
-        pinned += magazine ? count_with_slabs(pool, lido__magazine_spare(magazine), off) : 0;
-    }
-    return pinned;
-}
-
-uint64_t lido__store_pinned(const struct lido_block_pool *pool) {
-    (void)count_all_with_slabs(pool, true);
-    return count_all_with_slabs(pool, false);
 }
 
 /* ---- Life of a store --------------------------------------------------------------------- */
@@ -253,7 +201,7 @@ static struct lido__store *make_store(struct lido_block_pool *pool) {
 static void free_store(struct lido__store *store) {
     if (!store)
         return;
-    lido__sys.free(loaded(store));
+    lido__sys.free(lido__store_loaded(store));
     lido__sys.free(store);
 }
 
@@ -394,7 +342,7 @@ static struct lido__store *own_store(const struct lido_block_pool *pool) {
 
 void lido__store_flush_own(struct lido_block_pool *pool) {
     struct lido__store *store = own_store(pool);
-    struct lido__magazine *magazine = store ? loaded(store) : NULL;
+    struct lido__magazine *magazine = store ? lido__store_loaded(store) : NULL;
     if (!magazine)
         return;
     lido__store_note_peak(pool);
@@ -464,7 +412,7 @@ void lido__store_tighten(struct lido_block_pool *pool) {
     pool->drained_ns = lido__sys.coarse_ns();
     lido__store_note_peak(pool);
     struct lido__store *own = own_store(pool);
-    if (own && loaded(own))
+    if (own && lido__store_loaded(own))
         give_up(pool, lido__gate_close(&own->gate, &lido__magazine_none));
     (void)lido__store_drain_others(pool);
     while (lido__depot_digest(pool))
@@ -511,7 +459,7 @@ static void refill(struct lido_block_pool *pool, struct lido__magazine *magazine
 /* The loaded magazine of the store, with blocks in it if they can be had without another slab;
  * NULL: the store has none. */
 static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__store *store) {
-    struct lido__magazine *magazine = loaded(store);
+    struct lido__magazine *magazine = lido__store_loaded(store);
     if (magazine)
         lido__magazine_cool(magazine);
     lido__store(&store->low, SIZE_MAX, relaxed);
@@ -571,8 +519,9 @@ static void grant(struct lido_block_pool *pool, struct lido__store *store, uint6
 /* With the lock held: a slow call that came for the pool's sake, and the pool wants nothing. Then
  * nothing that others read is touched: their lines stay theirs. */
 static bool renew(struct lido_block_pool *pool, struct lido__store *store) {
-    if (lido__load(&store->left, relaxed) >= 0 || lido__magazine_count(loaded(store)) == 0 ||
-        pool->is_tight || (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
+    if (lido__load(&store->left, relaxed) >= 0 ||
+        lido__magazine_count(lido__store_loaded(store)) == 0 || pool->is_tight ||
+        (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
         return false;
     grant(pool, store, 0);
     return true;
@@ -636,7 +585,7 @@ static void stock_up(struct lido_block_pool *pool) {
 }
 
 static bool has_spare(struct lido__store *store) {
-    struct lido__magazine *magazine = loaded(store);
+    struct lido__magazine *magazine = lido__store_loaded(store);
     return magazine && lido__magazine_spare(magazine);
 }
 
@@ -652,18 +601,25 @@ static bool bring_magazine(struct lido_block_pool *pool) {
     return true;
 }
 
+/* The owner: what was in both magazines at the least is kept before the loaded one changes. */
+static void keep_low(struct lido__store *store, struct lido__magazine *magazine, size_t other) {
+    size_t low = lido__load(&magazine->low, relaxed) + other;
+    if (low < lido__load(&store->low, relaxed))
+        lido__store(&store->low, low, relaxed);
+}
+
 /* P1, owner: exchanges the loaded magazine, which has no block or no room, with its spare if that
- * has, without the lock; so a thread at the edge of a magazine comes here and no further. */
-static void exchange(struct lido__store *store, bool for_block) {
+ * has, without the lock; so a thread at the edge of a magazine comes here and no further. True: it
+ * comes so often that spread() is better. */
+static bool exchange(struct lido__store *store, bool for_block) {
     struct lido__magazine *magazine = lido__gate_enter(&store->gate);
     struct lido__magazine *spare = lido__magazine_spare(magazine);
     size_t count = lido__magazine_count(magazine), other = lido__magazine_count(spare);
     bool is_better = for_block ? count == 0 && other > 0
                                : count > magazine->capacity && other < magazine->capacity;
-    if (spare && is_better) {
-        size_t low = lido__load(&magazine->low, relaxed) + other;
-        if (low < lido__load(&store->low, relaxed))
-            lido__store(&store->low, low, relaxed);
+    bool is_often = is_better && ++store->exchange_count % EXCHANGES_OFTEN == 0;
+    if (spare && is_better && !is_often) {
+        keep_low(store, magazine, other);
         lido__store(&spare->low, lido__load(&spare->count, relaxed), relaxed);
         /* Who looks meanwhile finds both, whichever is loaded. */
         lido__magazine_set_spare(spare, magazine);
@@ -673,6 +629,43 @@ static void exchange(struct lido__store *store, bool for_block) {
             show_or_hide(store);
     }
     lido__gate_leave(&store->gate);
+    return is_often;
+}
+
+/* The owner, under the lock: leaves the loaded magazine half full, as far as the spare has what is
+ * missing, or room. Else bursts across its edge would come to exchange() for ever. */
+static void spread(struct lido__store *store) {
+    struct lido__magazine *magazine = lido__store_loaded(store);
+    struct lido__magazine *spare = magazine ? lido__magazine_spare(magazine) : NULL;
+    if (!spare)
+        return;
+    keep_low(store, magazine, lido__magazine_count(spare));
+    lido__magazine_cool(magazine);
+    lido__magazine_cool(spare);
+    size_t count = lido__magazine_count(magazine), other = lido__magazine_count(spare);
+    size_t all = count + other, want = magazine->capacity / 2;
+    if (all > want + spare->capacity)
+        want = all - spare->capacity;
+    if (want > all)
+        want = all;
+    if (count == 0)
+        copy_blocks(magazine, 0, spare, other - want, want);
+    else if (count > want) {
+        copy_blocks(spare, other, magazine, 0, count - want);
+        copy_blocks(magazine, 0, magazine, count - want, want);
+    } else
+        want = count;
+    lido__magazine_set_count(magazine, (uint32_t)want);
+    lido__magazine_set_count(spare, (uint32_t)(all - want));
+}
+
+/* The owner: a block, or room, in the loaded magazine if the spare has it. */
+static void cross_edge(struct lido_block_pool *pool, struct lido__store *store, bool for_block) {
+    if (exchange(store, for_block)) {
+        lido__lock(&pool->lock);
+        spread(store);
+        lido__unlock(&pool->lock);
+    }
 }
 
 uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void **blocks,
@@ -683,7 +676,7 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
     *why = LIDO_OK;
     /* Who exchanges takes one, too: a loaded magazine with nothing hot has room on its stack. */
     if (store && count > 0)
-        exchange(store, true);
+        cross_edge(pool, store, true);
     if (store)
         taken = take_own(store, count, blocks);
     if (taken == count)
@@ -727,7 +720,7 @@ bool lido__store_prefill(struct lido_block_pool *pool) {
 
 /* The loaded magazine of the store with room in it, or NULL. */
 static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lido__store *store) {
-    struct lido__magazine *magazine = loaded(store);
+    struct lido__magazine *magazine = lido__store_loaded(store);
     if (magazine)
         lido__magazine_cool(magazine);
     lido__store(&store->low, SIZE_MAX, relaxed);
@@ -784,7 +777,7 @@ static bool put_locked(struct lido_block_pool *pool, struct lido__store *store, 
 bool lido__store_release(struct lido_block_pool *pool, void *block) {
     struct lido__store *store = lido__store_find(pool);
     if (store)
-        exchange(store, false);
+        cross_edge(pool, store, false);
     if (store && lido__store_push(store, block, pool->has_canary))
         return true;
     if (!store)

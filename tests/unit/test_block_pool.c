@@ -455,6 +455,40 @@ static void a_refused_release_is_a_warning_told_without_locks(void **state) {
 
 /* ---- Many at once ------------------------------------------------------------------------ */
 
+/* Bursts across the edge of a magazine, over and over: the blocks move from one to the other. */
+static void bursts_across_a_magazines_edge_lose_and_double_nothing(void **state) {
+    (void)state;
+    enum { DEEP = 600, BURST = 150 };
+    lido_block_pool *pool = NULL;
+    void *blocks[DEEP];
+    CHECK_OK(lido_block_pool_create(
+        LIDO_BLOCK_POOL_OPTIONS(.name = "edge", .block_size = 64, .mode = LIDO_BLOCK_POOL_SLABS),
+        &pool));
+    for (size_t base = 0; base + BURST <= DEEP; base += 10) {
+        CHECK_EQ(lido_block_pool_acquire_many(pool, base, blocks), base);
+        for (int turn = 0; turn < 40; turn++) {
+            for (size_t i = base; i < base + BURST; i++) {
+                blocks[i] = lido_block_pool_acquire(pool);
+                CHECK(blocks[i] != NULL);
+                memset(blocks[i], 0, 64);
+                memcpy(blocks[i], &i, sizeof i);
+            }
+            for (size_t i = base, seen = 0; i < base + BURST; i++) {
+                memcpy(&seen, blocks[i], sizeof seen);
+                CHECK_EQ(seen, i);
+            }
+            for (size_t i = base; i < base + BURST; i++)
+                CHECK_OK(lido_block_pool_release(pool, blocks[i]));
+        }
+        lido_block_pool_stats stats = {.struct_size = sizeof stats};
+        CHECK_OK(lido_block_pool_read_stats(pool, &stats));
+        CHECK_EQ(stats.live, base);
+        CHECK_EQ(stats.existing, stats.live + stats.cached + stats.stranded + stats.idle);
+        CHECK_OK(lido_block_pool_release_many(pool, base, blocks));
+    }
+    CHECK_OK(lido_block_pool_destroy(pool));
+}
+
 static void acquire_many_gives_what_there_is_from_the_front(void **state) {
     (void)state;
     FOR_EACH_MODE(mode) {
@@ -601,6 +635,7 @@ CHECK_MAIN(TEST(the_environment_changes_the_default_mode), TEST(a_pool_needs_onl
            TEST(what_is_no_block_of_this_pool_is_refused_and_harms_nothing),
            TEST(release_needs_no_memory_and_asks_for_none),
            TEST(a_refused_release_is_a_warning_told_without_locks),
+           TEST(bursts_across_a_magazines_edge_lose_and_double_nothing),
            TEST(acquire_many_gives_what_there_is_from_the_front),
            TEST(acquire_many_without_memory_keeps_what_it_got),
            TEST(release_many_skips_null_and_gives_back_all_but_the_refused),
