@@ -93,7 +93,7 @@ static const struct {
     {"src/lease/lease.c", "make_chunk", "&leases->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
     {"src/block_pool/store.c", "bring_magazine", "&pool->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
     {"src/block_pool/store.c", "stocked_store", "&pool->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
-    {"src/block_pool/store.c", "loaded", "&store->gate.store", EXPLORE_LOAD, WEAKEN,
+    {"src/block_pool/magazine.h", "lido__store_loaded", "&store->gate.store", EXPLORE_LOAD, WEAKEN,
      memory_order_relaxed, second},
     {"src/block_pool/store.c", "show_or_hide", "&store->near.back", EXPLORE_STORE, SKIP, 0,
      "where it is never written every release is slow, which tests/e2e/test_fast_paths.py sees"},
