@@ -435,11 +435,15 @@ static uint64_t allowed(const struct lido_block_pool *pool) {
 }
 
 /* How many blocks a magazine gets from the slabs: few for a small pool, so that blocks are not made
- * for the sake of caching, and few near the limit. */
+ * for the sake of caching, and few near the limit. Yet a page full: it is touched anyway, and what
+ * lies in a row should be one thread's, for the processor fetches lines beyond those that it was
+ * asked for, and takes them from the thread that writes them. */
 static uint32_t refill_count(const struct lido_block_pool *pool) {
     uint64_t count = lido__drawn(pool) / 8, room = allowed(pool);
     if (count < LIDO__REFILL_MIN)
         count = LIDO__REFILL_MIN;
+    if (count < pool->page_bytes / pool->stride_bytes)
+        count = pool->page_bytes / pool->stride_bytes;
     if (count > pool->magazine_blocks)
         count = pool->magazine_blocks;
     if (count > room / 4)
