@@ -411,14 +411,18 @@ class Detectors(InspectCase):
         self.assertRegex(crowd.out, r"detectors +1 created, 1 most in use, \d+ waits, ")
 
     def test_time_out_names_who_has_it(self):
-        """While one thread is at the large file, the others come to the end of their patience."""
-        self.write("large.py", self.LARGE)
+        """While one thread is at a large file, the others come to the end of their patience.
+
+        Of two, for the small ones could all be done before the only thread with a large one was let run.
+        """
+        for number in range(2):
+            self.write(f"large_{number}.py", self.LARGE[:len(self.LARGE) // 2])
         for number in range(30):
             self.write(f"small_{number}.py")
         database = os.path.join(self.folder, "old.db")
         said = self.refused(self.root, "--threads", "20", "--detectors", "1", "--wait", "1", "--no-progress",
                             "--db", database, status=1)
-        self.assertRegex(said, r'small_\d+\.py: .*"detectors"')
+        self.assertRegex(said, r'(small|large)_\d+\.py: .*"detectors"')
         self.assertRegex(said, r"workloads/inspect/worker\.c:\d+")
         with sqlite3.connect(database) as connection:
             tables = connection.execute("SELECT name FROM sqlite_master").fetchall()

@@ -349,11 +349,11 @@ class Output(unittest.TestCase):
             self.assertIn(says, done.stderr)
             self.assertEqual(done.stdout, "")
 
-    def test_a_file_that_cannot_be_written_is_a_failure(self):
+    def test_a_file_that_cannot_be_written_is_refused_before_the_work(self):
         for option in ("--json", "--plot"):
             done = run("--iterations", 10, "--repeat", 1, option, "/nowhere/at/all")
-            self.assertEqual(done.returncode, 1)
-            self.assertIn("/nowhere/at/all", done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{option} is '/nowhere/at/all', which cannot be written (No such file", done.stderr)
 
     def test_interrupt_ends_it_with_130_and_says_where(self):
         command = [COMMAND, "run", "swarm", "--iterations", "2000", "--repeat", "1000"]

@@ -163,11 +163,11 @@ class Validate(unittest.TestCase):
             self.assertEqual(done.returncode, 2, arguments)
             self.assertIn(says, done.stderr)
 
-    def test_a_file_that_cannot_be_written_is_a_failure(self):
+    def test_a_file_that_cannot_be_written_is_refused_before_the_work(self):
         for option in ("--json", "--markdown"):
             done = run("--only", "A5-twice", option, "/nowhere/at/all")
-            self.assertEqual(done.returncode, 1)
-            self.assertIn("/nowhere/at/all", done.stderr)
+            self.assertEqual((done.returncode, done.stdout), (2, ""))
+            self.assertIn(f"{option} is '/nowhere/at/all', which cannot be written (No such file", done.stderr)
 
 
 if __name__ == "__main__":
