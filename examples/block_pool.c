@@ -4,6 +4,7 @@
  * once 64 are waiting or the input ends.
  *
  *     seq 200 | block_pool */
+#include <lido/block_figures.h>
 #include <lido/block_pool.h>
 
 #include <inttypes.h>

@@ -9,6 +9,7 @@
  *
  * What the pool brings here: memory is reserved before the first step, a step never waits for the
  * system, and the health check knows how many buffers are out. Time it does not save. */
+#include <lido/block_figures.h>
 #include <lido/block_pool.h>
 
 #include <inttypes.h>

@@ -21,7 +21,8 @@ RANK = {"base": 0, "registry": 1, "budget": 2, "lease": 3}
 CAPABILITY_RANK = 4
 # The monitor sees capabilities through the registry's panel only, so it stands beside them.
 MONITOR_MAY = {"monitor", "base", "registry"}
-HEADER_HOME = {"panel": "registry", "object_leases": "object_pool"}  # public headers that live in another folder of src/
+# Public headers that live in another folder of src/.
+HEADER_HOME = {"panel": "registry", "block_figures": "block_pool", "object_figures": "object_pool", "object_leases": "object_pool"}
 SIDEWAYS = {("object_pool", "block_pool"), ("cache", "block_pool")}
 PROGRAMS = ("tools", "workloads", "bench", "examples", "connectors")
 TESTS_OF_THE_INSIDE = ("tests/unit", "tests/stress", "tests/explore", "tests/faults", "tests/fuzz")

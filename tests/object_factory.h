@@ -6,7 +6,7 @@
 
 #include "check.h"
 
-#include <lido/object_pool.h>
+#include <lido/object_figures.h>
 
 enum object_state { UNBORN, IDLE_OR_CLAIMED, IN_CALLBACK, ENDED };
 

@@ -4,7 +4,7 @@
  * instructions, the default may be another one. */
 #include "../block_work.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 static lido_block_pool *pool;
 

@@ -4,10 +4,12 @@
 #define LIDO_H
 
 #include <lido/base.h>
+#include <lido/block_figures.h>
 #include <lido/block_pool.h>
 #include <lido/budget.h>
 #include <lido/dense_pool.h>
 #include <lido/lock.h>
+#include <lido/object_figures.h>
 #include <lido/object_leases.h>
 #include <lido/object_pool.h>
 #include <lido/panel.h>

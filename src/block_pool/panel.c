@@ -4,7 +4,7 @@
 
 #include "registry/dials.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 /* Figures of lido_block_pool_stats: name, kind, unit, sentence. */
 #define FIGURES(F)                                                                                 \

@@ -24,7 +24,7 @@
 #ifndef LIDO_SRC_BLOCK_POOL_POOL_H
 #define LIDO_SRC_BLOCK_POOL_POOL_H
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 #include "base/gate.h"
 #include "base/mutex.h"

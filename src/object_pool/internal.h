@@ -7,7 +7,7 @@
 #include "lease/fast.h"
 #include "registry/registry.h"
 
-#include <lido/object_pool.h>
+#include <lido/object_figures.h>
 
 enum {
     LIDO__OBJECT_LIMIT_MAX = 1 << 20,

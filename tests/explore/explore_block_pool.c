@@ -4,7 +4,7 @@
  * that two holders of one block are a data race or a wrong number. */
 #include "explore_sys.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 enum { HOLD = 4, MANY = 5, LIMIT = 17 };
 enum { BLOCK_BYTES = 16 * 1024 /* the fewest blocks to a magazine: 4 */ };

@@ -3,7 +3,7 @@
  * stay, figures are exact when all is quiet. */
 #include "stress.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 enum { WORKERS = 4, BOARD = 64, OWN = 48, BYTES = 72, CASES = 4 };
 

@@ -3,7 +3,7 @@
  * blocks run in all of them. Random calls against a model: test_block_pool_model.c. */
 #include "check.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 static const uint64_t modes[] = {LIDO_BLOCK_POOL_SLABS, LIDO_BLOCK_POOL_PASS_THROUGH,
                                  LIDO_BLOCK_POOL_GUARD};

@@ -3,7 +3,7 @@
  * calls one by one: test_block_pool.c. */
 #include "check.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 static lido_block_pool *make_with(lido_block_pool_options options) {
     lido_block_pool *pool = NULL;

@@ -3,7 +3,7 @@
  * the blocks that are out, searched from end to end. After each call both must agree. */
 #include "check.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 enum { OUT_MAX = 400, CALLS = 4000 };
 

@@ -3,7 +3,7 @@
  * steps, and what is promised all the while. */
 #include "check.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 #include <lido/panel.h>
 #include <lido/registry.h>
 

@@ -4,7 +4,7 @@
  * status, everything can be given back while the failures last, and nothing is left. */
 #include "object_factory.h"
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 #include <lido/object_leases.h>
 
 static bool is_one_of(lido_status status, lido_status a, lido_status b) {

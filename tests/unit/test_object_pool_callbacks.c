@@ -5,7 +5,7 @@
  * Exceptions: tests/headers/exceptions.cpp. */
 #include "check.h"
 
-#include <lido/object_pool.h>
+#include <lido/object_figures.h>
 
 #include <ucontext.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT
- * Adaptive size of object pools: lido/object_pool.h, "Adaptive size", and src/lease/sizing.h. */
+ * Adaptive size of object pools: lido/object_figures.h, "Adaptive size", and src/lease/sizing.h. */
 #include "object_factory.h"
 
 #include <lido/panel.h>

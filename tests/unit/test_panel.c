@@ -4,7 +4,7 @@
 #include "object_factory.h"
 
 #include "base/status.h"
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 #include <lido/dense_pool.h>
 #include <lido/lock.h>
 #include <lido/ring.h>

@@ -11,7 +11,7 @@
 #ifndef LIDO_VALIDATE_H
 #define LIDO_VALIDATE_H
 
-#include <lido/block_pool.h>
+#include <lido/block_figures.h>
 
 #include <stdio.h>
 

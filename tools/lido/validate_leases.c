@@ -4,6 +4,7 @@
 #include "validate.h"
 
 #include <inttypes.h>
+#include <lido/object_figures.h>
 #include <lido/object_leases.h>
 #include <pthread.h>
 #include <sched.h>

@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 #include <lido/budget.h>
-#include <lido/object_pool.h>
+#include <lido/object_figures.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>

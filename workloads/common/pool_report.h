@@ -4,7 +4,7 @@
 #ifndef POOL_REPORT_H
 #define POOL_REPORT_H
 
-#include <lido/object_pool.h>
+#include <lido/object_figures.h>
 #include <stdio.h>
 
 enum { POOL_REPORT_CHANGES = 16, POOL_REPORT_HOLDERS = 8 };

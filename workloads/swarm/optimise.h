@@ -16,6 +16,8 @@
 #include "swarm/buffers.h"
 #include "swarm/functions.h"
 
+#include <lido/block_figures.h>
+
 /* Figures "late" count from this iteration on, when everything has been touched. */
 #define SWARM_WARM_ITERATIONS 100
 
