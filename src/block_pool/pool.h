@@ -184,8 +184,8 @@ static inline bool lido__has_spare_empties(const struct lido_block_pool *pool) {
 /* Fixes strides and slab sizes. Without the lock. */
 void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_options *options);
 
-/* Takes up to count free blocks, from the fullest slabs first; makes them there if need be, a few
- * pages full in one call. Returns how many; 0: there are none. */
+/* Takes up to count free blocks, from the fullest slabs first; makes them there if need be.
+ * Returns how many. */
 uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **blocks);
 
 /* Puts a block back into its slab. False: it is free there already. */

@@ -20,8 +20,6 @@
 
 #include <string.h>
 
-enum { FRESH_PAGES = 8 };
-
 enum { EMPTY = LIDO__EMPTY, DRAINING = LIDO__DRAINING, NO_LIST = LIDO__NO_LIST };
 
 static size_t round_up(size_t bytes, size_t to) {
@@ -257,17 +255,10 @@ static void stop_draining(struct lido_block_pool *pool, struct lido__slab *slab)
     lido__slab_regret(pool);
 }
 
-/* Blocks in fresh memory that one call may make. Each page of theirs is a fault, which takes microseconds,
- * and whoever wants the lock meanwhile waits. */
-static uint32_t fresh_most(const struct lido_block_pool *pool, uint32_t count) {
-    size_t most = FRESH_PAGES * pool->page_bytes / pool->stride_bytes + 1;
-    return most < count ? (uint32_t)most : count;
-}
-
 uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **blocks) {
-    uint32_t taken = 0, fresh_left = fresh_most(pool, count);
+    uint32_t taken = 0;
     struct lido__slab *slab = NULL;
-    while (taken < count && fresh_left > 0 && (slab = next_to_serve(pool)) != NULL) {
+    while (taken < count && (slab = next_to_serve(pool)) != NULL) {
         lido__slab_change_begin(pool, slab);
         if (slab->was_draining)
             stop_draining(pool, slab);
@@ -275,8 +266,6 @@ uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **bl
         uint32_t fresh = slab->block_count - slab->carved;
         if (fresh > count - taken)
             fresh = count - taken;
-        if (fresh > fresh_left)
-            fresh = fresh_left;
         if (fresh > room_to_make(pool))
             fresh = (uint32_t)room_to_make(pool);
         for (uint32_t i = 0; i < fresh; i++)
@@ -284,7 +273,6 @@ uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **bl
         if (fresh)
             carve(pool, slab, fresh, false);
         taken += fresh;
-        fresh_left -= fresh;
         lido__slab_change_end(pool, slab);
     }
     return taken;

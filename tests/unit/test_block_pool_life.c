@@ -258,21 +258,6 @@ static void trim_gives_back_all_that_is_idle_and_says_how_much(void **state) {
     end(pool);
 }
 
-/* A page that is touched for the first time is a fault, and whoever makes blocks has the lock. */
-static void one_call_makes_a_few_pages_of_blocks_at_most(void **state) {
-    (void)state;
-    enum { BYTES = 800, AT_MOST = 8 * 4096 / BYTES + 1 };
-    lido_block_pool *pool = MAKE(.block_size = BYTES);
-    for (uint64_t i = 0, made = 0; i < MANY; i++) {
-        CHECK((all[i] = lido_block_pool_acquire(pool)) != NULL);
-        uint64_t made_now = stats_of(pool).made;
-        CHECK(made_now - made <= AT_MOST);
-        made = made_now;
-    }
-    CHECK_OK(lido_block_pool_release_many(pool, MANY, all));
-    end(pool);
-}
-
 /* The pages must be unmapped, or the test would show nothing. */
 static bool is_mapped(const void *block) {
     unsigned char resident;
@@ -578,7 +563,6 @@ CHECK_MAIN(TEST(a_fresh_pool_has_figures_of_nothing), TEST(figures_are_exact_to_
            TEST(the_limit_of_a_reserved_pool_stays_within_what_it_has),
            TEST(ready_blocks_need_no_memory_and_are_kept),
            TEST(trim_gives_back_all_that_is_idle_and_says_how_much),
-           TEST(one_call_makes_a_few_pages_of_blocks_at_most),
            TEST(a_pointer_into_memory_that_is_no_more_mapped_is_refused_and_named),
            TEST(trim_leaves_what_is_out_where_it_is), TEST(trim_ends_with_its_budget),
            TEST(an_empty_slab_goes_back_after_its_time_and_not_before),
