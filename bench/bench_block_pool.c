@@ -3,13 +3,14 @@
 #include "bench.h"
 
 #define OWN_THREAD "pair burst churn"
-#define TIMED      OWN_THREAD " hand-over xmalloc-test larson cache-thrash cache-scratch steady"
+#define TIMED      OWN_THREAD " turns hand-over xmalloc-test larson cache-thrash cache-scratch steady"
 #define MALLOC(name, program, library, expected)                                                   \
     { name, BENCH_PEER, program, library, expected, NULL, NULL }
 
 static const bench_contestant contestants[] = {
     {"lido static", BENCH_LIDO, "block_lido_static", NULL, "lido ", NULL, NULL},
-    {"lido shared", BENCH_LIDO, "block_lido_shared", NULL, "lido ", OWN_THREAD, NULL},
+    {"lido shared", BENCH_LIDO, "block_lido_shared", NULL, "lido ", OWN_THREAD " turns", NULL},
+    {"lido fenced", BENCH_VARIANT, "block_lido_fenced", NULL, NULL, OWN_THREAD, NULL},
     MALLOC("glibc malloc", "block_malloc", NULL, "glibc "),
     MALLOC("jemalloc preloaded", "block_malloc", "libjemalloc.so.2", "jemalloc "),
     MALLOC("jemalloc static", "block_jemalloc", NULL, "jemalloc "),
@@ -24,18 +25,32 @@ static const bench_contestant contestants[] = {
     {"floor: no allocator", BENCH_FLOOR, "block_none", NULL, NULL, "hand-over", NULL},
 };
 
+/* What the gate must gain over a fence in each call, or the fence would stay (docs/decisions.md). */
+#define FENCE_GAIN (1 / 1.3)
+
 #define PAIR_UNIT "ns per acquire+release"
 #define OWN(pattern, size, threads, head)                                                          \
     {                                                                                              \
         .group = size "-byte blocks, " PAIR_UNIT " in each thread", .column = head,                \
         .name = pattern " " size " B, threads: " threads, .must = {0.8, 1.1},                      \
-        .arguments = {pattern, size, threads}, .unit = PAIR_UNIT                                   \
+        .against = {{"lido fenced", FENCE_GAIN}}, .arguments = {pattern, size, threads},           \
+        .unit = PAIR_UNIT                                                                          \
     }
 #define OWN_SIZE(size)                                                                             \
     OWN("pair", size, "1", "pair"), OWN("burst", size, "1", "burst"),                              \
         OWN("churn", size, "1", "churn"), OWN("pair", size, "2", "pair x2"),                       \
         OWN("burst", size, "2", "burst x2"), OWN("churn", size, "2", "churn x2")
 
+#define TURNS(threads, head)                                                                       \
+    {                                                                                              \
+        .group = "two pools of 64-byte blocks by turns, " PAIR_UNIT " in each thread",             \
+        .column = head, .name = "two pools by turns, threads: " threads, .unit = PAIR_UNIT,        \
+        .arguments = {                                                                             \
+            "turns",                                                                               \
+            "64",                                                                                  \
+            threads                                                                                \
+        }                                                                                          \
+    }
 #define HAND_OVER(size)                                                                            \
     {                                                                                              \
         .group =                                                                                   \
@@ -67,6 +82,8 @@ static const bench_contestant contestants[] = {
 static const bench_case cases[] = {
     OWN_SIZE("64"),
     OWN_SIZE("800"),
+    TURNS("1", "1 thread"),
+    TURNS("2", "2 threads"),
     HAND_OVER("64"),
     HAND_OVER("800"),
     FAMOUS("larson", "larson", "64", "2", false),

@@ -8,6 +8,8 @@
  *                         shall go back within 250 ms, where there is a knob for it
  *      peer_join          in each further thread, before its first block
  *      peer_get peer_put  one block; never NULL
+ *      peer_get_second peer_put_second   from another pool, where a peer has such (PEER_HAS_SECOND); a
+ *                         malloc has one heap for all
  *      peer_trim          gives back what it can, now; false: the peer has nothing of the kind
  *      peer_version       prints one line
  *
@@ -30,6 +32,13 @@ static void peer_open(uint64_t bytes, uint64_t count, bool hasten);
 static void peer_join(void);
 static inline void *peer_get(void);
 static inline void peer_put(void *block);
+#ifdef PEER_HAS_SECOND
+static inline void *peer_get_second(void);
+static inline void peer_put_second(void *block);
+#else
+#define peer_get_second peer_get
+#define peer_put_second peer_put
+#endif
 static bool peer_trim(void);
 static void peer_version(void);
 
@@ -64,6 +73,18 @@ static void run_pair(void *context, unsigned thread, uint64_t count) {
     (void)context, (void)thread;
     for (uint64_t i = 0; i < count; i++)
         peer_put(get_written());
+}
+
+/* Two pools by turns: whoever keeps one pool at hand has always the other one. */
+static void run_turns(void *context, unsigned thread, uint64_t count) {
+    (void)context, (void)thread;
+    for (uint64_t i = 0; i < count; i += 2) {
+        peer_put(get_written());
+        void *block = peer_get_second();
+        *(uint64_t *)block = (uintptr_t)block;
+        worker_keep(block);
+        peer_put_second(block);
+    }
 }
 
 static void run_burst(void *context, unsigned thread, uint64_t count) {
@@ -283,6 +304,7 @@ typedef struct timed_pattern {
 
 static const timed_pattern timed_patterns[] = {
     {"pair", {join_peer, run_pair, NULL, NULL, 0, false}},
+    {"turns", {join_peer, run_turns, NULL, NULL, 0, false}},
     {"burst", {join_peer, run_burst, NULL, NULL, 0, false}},
     {"churn", {begin_churn, run_churn, end_churn, NULL, 0, false}},
     {"hand-over", {join_peer, run_hand_over, NULL, NULL, 0, false}},

@@ -292,8 +292,9 @@ static void print_ratios(FILE *stream, const results *r, size_t first, size_t la
     fprintf(stream, "  %-*s", NAME_WIDTH, "lido and its bar");
     for (size_t i = first; i <= last; i++) {
         const cell *c = cell_of(r, i, lido);
-        print_against_bar(stream, r->ran[i] && c->round_count ? c->median : -1,
-                          r->what->cases[i].bounded, r->what->cases[i].at_most);
+        const bench_case *what = &r->what->cases[i];
+        print_against_bar(stream, r->ran[i] && c->round_count && what->bounded ? c->median : -1,
+                          true, what->at_most);
     }
     fputc('\n', stream);
 }

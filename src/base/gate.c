@@ -67,6 +67,9 @@ void *lido__gate_take(lido__gate *gate, void *empty) {
 /* Registering once more is for a process whose registration was lost. */
 bool lido__gate_barrier(void) {
     lido__fence(seq_cst);
+#ifdef LIDO_GATE_FENCED
+    return true; /* each light half was a fence itself */
+#endif
     if (must_fence())
         return false;
     if (lido__sys.barrier() == 0)

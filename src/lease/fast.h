@@ -88,8 +88,8 @@ enum lido__given { LIDO__GIVEN, LIDO__NOT_GIVEN, LIDO__GIVEN_TOO_MUCH };
 
 /* Gives a slot, with its object, to this thread's shelf. NOT_GIVEN: there is no room, or a visitor
  * has the shelf. TOO_MUCH: it lies there, but the shelf has to be emptied: P2's look at keep, which
- * comes after the giving. The light fence is one for the compiler alone, since without membarrier
- * nobody gives to a shelf. */
+ * comes after the giving. The light fence does not look at the gate, since without membarrier nobody
+ * gives to a shelf. */
 static inline enum lido__given lido__lease_give(struct lido__leases *leases,
                                                 struct lido__lease_store *store,
                                                 struct lido__slot *at) {
@@ -102,7 +102,7 @@ static inline enum lido__given lido__lease_give(struct lido__leases *leases,
     shelf->item[count] = at;
     lido__store(&shelf->count, (uint32_t)count + 1, relaxed);
     lido__gate_leave(&store->gate);
-    lido__compiler_barrier();
+    lido__gate_light_fence_unfenced();
     return __builtin_expect(count >= lido__load(&leases->keep, relaxed), 0) ? LIDO__GIVEN_TOO_MUCH
                                                                             : LIDO__GIVEN;
 }

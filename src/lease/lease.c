@@ -303,7 +303,7 @@ static void restore_shelf(struct lido__leases *leases, struct lido__lease_store 
         lido__load(&store->gate.store, relaxed) != &lido__shelf_empty)
         return;
     (void)lido__gate_swap(&store->gate, &lido__shelf_empty, &store->shelf);
-    if (lido__load(&store->gate.fenced, relaxed)) {
+    if (lido__gate_lacks_fence(&store->gate)) {
         (void)lido__gate_close(&store->gate, &lido__shelf_empty); /* no visitor: the lock is held */
         leases->is_fenced = true;
         lido__store(&leases->keep, 0, relaxed);
@@ -524,7 +524,7 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     lido__near_hang(leases->id, &store->near, leases);
     lido__lock(&leases->lock);
     link_store(leases, store);
-    leases->is_fenced |= lido__load(&store->gate.fenced, relaxed) != 0;
+    leases->is_fenced |= lido__gate_lacks_fence(&store->gate);
     adjust_keep(leases);
     restore_shelf(leases, store);
     lido__unlock(&leases->lock);

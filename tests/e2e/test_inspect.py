@@ -68,6 +68,14 @@ class InspectCase(unittest.TestCase):
 class SameFindings(InspectCase):
     """What was asked for does not depend on how the work was done."""
 
+    def test_block_pools_under_the_parser_change_no_finding(self):
+        corpus = os.path.join(inspect_run.HERE, "corpus")
+        pooled, plain = self.inspect(root=corpus), self.inspect("--plain-malloc", root=corpus)
+        self.assertGreater(len(pooled.findings), 20)
+        self.same(pooled, plain)
+        self.assertGreater(pooled.report["allocations"]["served"], 10000)
+        self.assertEqual(plain.report["allocations"]["served"], 0)
+
     @classmethod
     def setUpClass(cls):
         cls.tree = tempfile.mkdtemp(prefix="lido-inspect-tree-")

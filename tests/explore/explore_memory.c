@@ -207,10 +207,17 @@ struct explore_site *explore_sites(void) {
     return sites;
 }
 
+/* Objects that a compiler cache brings from another folder name their files by another way to them. */
+static const char *from_src(const char *file) {
+    const char *at = strstr(file, "src/");
+    return at ? at : file;
+}
+
 /* One operation in a header is a site of its own in every file that includes it. */
 bool explore_same_place(const struct explore_site *a, const struct explore_site *b) {
-    return a == b || (a->line == b->line && a->kind == b->kind && strcmp(a->file, b->file) == 0 &&
-                      strcmp(a->object, b->object) == 0);
+    return a == b ||
+           (a->line == b->line && a->kind == b->kind &&
+            strcmp(from_src(a->file), from_src(b->file)) == 0 && strcmp(a->object, b->object) == 0);
 }
 
 /* What runs before the threads only cannot be broken in an interesting way. */

@@ -3,12 +3,11 @@
 #undef NDEBUG /* so that the gate in this file asserts what it asserts in a debug build */
 #include "base/gate.h"
 #include "base/sys.h"
+#include "deny_membarrier.h"
 
 #include <lido/base.h>
 
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <setjmp.h>
@@ -17,7 +16,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -219,19 +217,6 @@ static int in_child(int (*check)(void)) {
         _exit(check());
     assert_int_equal(waitpid(child, &status, 0), child);
     return status;
-}
-
-static bool deny_membarrier(void) {
-    struct sock_filter code[] = {
-        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 0, 1),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
-        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-    };
-    struct sock_fprog filter = {.len = sizeof code / sizeof code[0], .filter = code};
-    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-           prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) == 0 &&
-           lido__sys.barrier_register() == EPERM;
 }
 
 /* A visit before the owner has swapped gives the store back; after that it succeeds by the fence. */
