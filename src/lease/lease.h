@@ -114,6 +114,7 @@ struct lido__lease_store {
     uint32_t slow_only; /* reasons why acquires take the slow path: those of the pool, and notes */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
     uint64_t note_count;                                    /* notes ever made */
+    uint64_t tells_id; /* the pool's, when its thread has ended and somebody waits there; or 0 */
     struct lido__callback_note note[LIDO__CALLBACK_NOTES];
 };
 

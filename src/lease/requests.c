@@ -41,6 +41,10 @@ bool lido__request_forbid(bool forbid) {
     return before;
 }
 
+bool lido__request_is_forbidden(void) {
+    return is_forbidden;
+}
+
 /* A callback that throws must not leave the next request untold. */
 static void end_notification(struct notifying *ended) {
     innermost = ended->outer;
