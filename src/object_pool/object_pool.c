@@ -125,7 +125,7 @@ static lido_status check(const lido_object_pool_options *options) {
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
             .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
     if (!options->create)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, a pool needs it",
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, must be a function that builds an object",
                           .word = {name});
     return LIDO_OK;
 }
