@@ -390,7 +390,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
         slot = pop_idle(leases);
     if (slot != LIDO__NO_SLOT)
         lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
-    lido__unlock(&leases->lock);
+    lido__leases_unlock_and_wake(leases); /* shelves were emptied */
     return slot;
 }
 
@@ -403,7 +403,7 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
         slot = other;
         lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
     }
-    lido__unlock(&leases->lock);
+    lido__leases_unlock_and_wake(leases);
     return slot;
 }
 

@@ -273,6 +273,8 @@ lido_status lido__request_begin(struct lido__leases *leases, struct lido__reques
  * ARGUMENT (ended). */
 lido_status lido__request_take(struct lido__leases *leases, struct lido__request *request,
                                uint32_t *claimed);
+/* Whether this thread is inside a notification of a request of this pool. */
+bool lido__request_is_notifying(const struct lido__leases *leases);
 /* Returns how the request stood; LIDO__SERVED: *claimed is the caller's claim. */
 enum lido__request_state lido__request_cancel(struct lido__leases *leases,
                                               struct lido__request *request, uint32_t *claimed);

@@ -125,8 +125,10 @@ static lido_status check(const lido_object_pool_options *options) {
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
             .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
     if (!options->create)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, must be a function that builds an object",
-                          .word = {name});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT,
+            "object_pool \"%s\": create is NULL, must be a function that builds an object",
+            .word = {name});
     return LIDO_OK;
 }
 
@@ -200,6 +202,20 @@ static lido_status fail_closed(const struct lido_object_pool *pool) {
                       "object_pool \"%s\": it was closed and hands out no more; destroy it, and "
                       "make another to go on",
                       .word = {pool->resource.info.name});
+}
+
+/* Inside a callback of this pool, or a notification: the call would wait for its own end. */
+static const char *find_inside(struct lido_object_pool *pool) {
+    const char *callback = lido__callback_settle(&pool->leases);
+    return callback || !lido__request_is_notifying(&pool->leases) ? callback : "notify";
+}
+
+static lido_status fail_inside(lido_status status, const struct lido_object_pool *pool,
+                               const char *call, const char *site, const char *callback) {
+    return LIDO__FAIL(status,
+                      "object_pool \"%s\": %s inside its own %s callback is refused, it could wait "
+                      "for itself: %s; call it before or after",
+                      .word = {pool->resource.info.name, call, callback, site});
 }
 
 /* ---- Building --------------------------------------------------------------------------- */
@@ -286,7 +302,9 @@ lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t c
 lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
     uint64_t built = 0;
     (void)lido__lease_store_make(&pool->leases); /* for the notes of callbacks */
-    (void)lido__callback_settle(&pool->leases);
+    const char *callback = lido__callback_settle(&pool->leases);
+    if (callback)
+        return fail_inside(LIDO_ERR_DEADLOCK, pool, "prepare", "nothing was built", callback);
     lido__lock(&pool->leases.lock);
     uint64_t limit = pool->leases.limit_max;
     if (count <= limit)
@@ -346,14 +364,6 @@ lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t s
     return LIDO_OK;
 }
 
-static lido_status fail_inside(const struct lido_object_pool *pool, const char *site,
-                               const char *callback) {
-    return LIDO__FAIL(LIDO_ERR_DEADLOCK,
-                      "object_pool \"%s\": acquire at %s inside its own %s callback is refused: it "
-                      "could wait for itself; acquire before or after the callback",
-                      .word = {pool->resource.info.name, site, callback});
-}
-
 static lido_status fail_knot(const struct lido_object_pool *pool, const char *site,
                              const struct lido__knot *knot) {
     return LIDO__FAIL(
@@ -393,7 +403,7 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
     const char *callback = lido__callback_settle(&pool->leases);
     lease->object = NULL;
     if (callback)
-        return fail_inside(pool, site, callback);
+        return fail_inside(LIDO_ERR_DEADLOCK, pool, "acquire", site, callback);
     lido__object_pool_attend(pool);
     patience.site = site;
     patience.knot = &knot;
@@ -593,7 +603,9 @@ lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *leas
 /* ---- The end, and the limit --------------------------------------------------------------- */
 
 lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) {
-    (void)lido__callback_settle(&pool->leases);
+    const char *callback = lido__callback_settle(&pool->leases);
+    if (callback)
+        return fail_inside(LIDO_ERR_DEADLOCK, pool, "close", "nothing was closed", callback);
     if (lido__leases_close(&pool->leases, timeout_ns) == LIDO_OK)
         return LIDO_OK;
     return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
@@ -632,6 +644,9 @@ uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
 lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     if (!pool)
         return LIDO_OK;
+    const char *inside = find_inside(pool);
+    if (inside)
+        return fail_inside(LIDO_ERR_BUSY, pool, "destroy", "it lives on", inside);
     struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
     if (sums.live || sums.retired)
         return lido__object_pool_fail(pool, LIDO_ERR_BUSY,

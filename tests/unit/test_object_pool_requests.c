@@ -123,6 +123,32 @@ static void a_place_without_an_object_is_kept_and_given_back_too(void **state) {
     end(pool, &factory);
 }
 
+/* The release that told it would go on with a pool that is no more. */
+static void take_release_and_destroy(void *context) {
+    struct asker *asker = context;
+    asker->takes_at_once = true;
+    tell(asker);
+    CHECK_FAILS(lido_object_pool_destroy(asker->pool), LIDO_ERR_BUSY,
+                "destroy inside its own notify callback");
+}
+
+static void a_notification_does_not_end_its_pool(void **state) {
+    (void)state;
+    struct asker asker = {.told = 0};
+    lido_lease lease;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = asker.pool = pool_of(&factory, 1);
+    CHECK_OK(
+        lido_object_pool_acquire_async(pool, &asker.request, take_release_and_destroy, &asker));
+    CHECK_EQ(asker.told, 1);
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    CHECK_OK(
+        lido_object_pool_acquire_async(pool, &asker.request, take_release_and_destroy, &asker));
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+    CHECK_EQ(asker.told, 2);
+    end(pool, &factory);
+}
+
 /* What an ending thread leaves behind goes to who asked: told in that thread, with nothing locked, so
  * the notification may use the pool, which makes the thread another store there. */
 struct ender {
@@ -170,7 +196,8 @@ static void the_end_of_a_thread_tells_who_asked(void **state) {
         &ender.asker.pool));
     check_start(&thread, leave_a_callback_and_end, &ender);
     check_gate_await(&ender.asked, 1);
-    CHECK_OK(lido_object_pool_acquire_async(ender.asker.pool, &ender.asker.request, tell_in, &ender));
+    CHECK_OK(
+        lido_object_pool_acquire_async(ender.asker.pool, &ender.asker.request, tell_in, &ender));
     CHECK_EQ(ender.asker.told, 0); /* the place is lost until the thread ends */
     check_gate_open(&ender.asked);
     check_join(&thread);
@@ -509,7 +536,8 @@ CHECK_MAIN(TEST(what_is_free_is_kept_for_the_request_at_once),
            TEST(requests_are_served_in_order_and_told_once),
            TEST(a_cancelled_request_is_never_told),
            TEST(a_place_without_an_object_is_kept_and_given_back_too),
-           TEST(the_end_of_a_thread_tells_who_asked), TEST(a_descriptor_becomes_readable),
+           TEST(the_end_of_a_thread_tells_who_asked), TEST(a_notification_does_not_end_its_pool),
+           TEST(a_descriptor_becomes_readable),
            TEST(refusals_come_at_once_and_close_sends_all_away),
            TEST(in_a_forked_child_a_waiting_request_is_only_to_be_cancelled),
            TEST(in_a_forked_child_a_served_request_is_still_served),
