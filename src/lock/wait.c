@@ -105,6 +105,8 @@ static void mourn(uintptr_t held, const char *site) {
     struct lido__lock_head *lock = (struct lido__lock_head *)(held & ~(uintptr_t)LIDO__TAGS);
     LIDO__LOG(LIDO_LOG_WARNING, "lock.held_at_thread_end", {"lock", lido__lock_name(lock), 0},
               {"site", site ? site : "?", 0}, {"thread", NULL, (int64_t)holder_id(lock)});
+    if (lido__load(&lock->owner, relaxed) == lido__holds.self)
+        lido__store(&lock->owner, lido__holds.self | LIDO__HAS_ENDED, relaxed);
     if (held & LIDO__IS_RWLOCK)
         lido__rwlock_mourn(lock);
     else
