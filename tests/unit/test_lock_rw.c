@@ -371,15 +371,6 @@ static void wait_alone(void *context) {
     CHECK_FAILS(lido_cond_wait(&box->filled, &box->mutex, LIDO_MILLISECONDS(5)), LIDO_ERR_TIMEOUT,
                 "5 ms");
     CHECK_OK(lido_mutex_unlock(&box->mutex));
-    struct check_thread thread;
-    struct user_of_box user = {box, LIDO_FOREVER, LIDO_ERR_BUSY, NULL};
-    check_start(&thread, wait_once, &user);
-    check_await_sleepers(1);
-    CHECK_OK(lido_mutex_lock(&box->mutex));
-    lido_cond_signal(&box->filled);
-    CHECK_OK(lido_mutex_unlock(&box->mutex));
-    check_join(&thread);
-    CHECK_EQ(user.status, LIDO_OK);
 }
 
 static void a_child_uses_a_condition_that_others_wait_for(void **state) {
