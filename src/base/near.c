@@ -66,8 +66,7 @@ void lido__near_forget(struct lido__near *near) {
 /* What the thread has near leaves it. Returns a list of it, with an owner where `leave` ran. */
 static struct lido__near *leave_all(struct lido__thread *thread) {
     struct lido__near *left = NULL;
-    enum lido__near_end end =
-        thread == lido__thread_self ? LIDO__NEAR_ENDS : LIDO__NEAR_VANISHED;
+    enum lido__near_end end = thread == lido__thread_self ? LIDO__NEAR_ENDS : LIDO__NEAR_VANISHED;
     lido__lock(&lido__near_lock);
     for (int i = 0; i < LIDO__NEAR_CHAINS; i++)
         while (thread->near[i] != &lido__near_none) {
