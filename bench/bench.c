@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 enum { ROUNDS = 9, QUICK_ROUNDS = 5, SLOW_ROUNDS = 5 };
-enum { EXIT_NO_CASE = 3 }; /* `lido bench`, which asks many benches, tells it from wrong usage */
+/* `lido bench`, which asks many benches, tells them from wrong usage. */
+enum { EXIT_NO_CASE = 3, EXIT_NO_PEER = 4 };
 
 typedef struct choices {
     unsigned rounds;
@@ -231,6 +232,30 @@ static bool lido_measured(const results *r) {
     return true;
 }
 
+enum { IS_PEER = BENCH_PEER | BENCH_POOL | BENCH_NAIVE };
+
+static bool is_against(const choices *c, const bench_contestant *who) {
+    return (who->role & IS_PEER) && strstr(who->name, c->against);
+}
+
+/* A text that is in no peer's name would leave a table without one. */
+static bool has_peer(const choices *c, const bench *what) {
+    const char *gap = "";
+    for (size_t i = 0; i < what->contestant_count; i++)
+        if (!c->against || is_against(c, &what->contestants[i]))
+            return true;
+    fprintf(stderr, "bench %s: --against is '%s', must be part of a peer's name: ", what->name,
+            c->against);
+    for (size_t i = 0; i < what->contestant_count; i++) {
+        if (!(what->contestants[i].role & IS_PEER))
+            continue;
+        fprintf(stderr, "%s%s", gap, what->contestants[i].name);
+        gap = "; ";
+    }
+    fputs(*gap ? "\n" : "it has none\n", stderr);
+    return false;
+}
+
 int bench_main(int argc, char **argv, const bench *what) {
     choices c;
     int status = 0;
@@ -243,6 +268,8 @@ int bench_main(int argc, char **argv, const bench *what) {
         wanted += is_wanted(&c, &what->cases[i]);
     if (wanted == 0)
         return EXIT_NO_CASE;
+    if (!has_peer(&c, what))
+        return EXIT_NO_PEER;
     if (c.urgent && setpriority(PRIO_PROCESS, 0, -15) != 0)
         fprintf(stderr, "--urgent: %s; going on without\n", strerror(errno));
     results r = {.what = what,
@@ -254,8 +281,7 @@ int bench_main(int argc, char **argv, const bench *what) {
     }
     for (size_t i = 0; i < what->contestant_count; i++) {
         const bench_contestant *who = &what->contestants[i];
-        r.is_left_out[i] = c.against && (who->role & (BENCH_PEER | BENCH_POOL | BENCH_NAIVE)) &&
-                           !strstr(who->name, c.against);
+        r.is_left_out[i] = c.against && (who->role & IS_PEER) && !is_against(&c, who);
         if (!r.is_left_out[i])
             r.versions[i] = contestant_version(who);
     }

@@ -29,8 +29,12 @@
  *              held at that moment, or was just locking or unlocking, is like one whose holder ended;
  *              so is an rwlock that one wrote under. Where others read, a writer waits to its deadline.
  *   Priority   is not inherited. A holder without CPU keeps the others asleep; they look for some
- *              four microseconds before they sleep, less where that was mostly in vain.
- *   Signals    change no deadline, and interrupt no wait but that of lido_cond_wait.
+ *              four microseconds before they sleep, less where that was mostly in vain; for an
+ *              rwlock they sleep at once.
+ *   Signals    change no deadline, and interrupt no wait but that of lido_cond_wait. No call is a
+ *              cancellation point.
+ *   Many       a thread is known by the eight locks it took first. While it holds more, a second
+ *              read lock waits like anybody's, and an unlock of what others read is not refused.
  *
  * A call that takes a lock remembers the line it stands on. `mutex`, `rwlock` and `cond` live in
  * your structures; their memory may be freed once they are destroyed, or simply when the program
@@ -149,6 +153,7 @@ typedef struct lido_cond {
  *
  * Errors   TIMEOUT   the deadline has passed
  *          NOT_HELD  this thread does not hold the mutex; nothing happened
+ *          DEADLOCK  as for lido_mutex_lock: the thread does not hold it any more
  * Waits    for the signal at most timeout_ns, then for the mutex as long as that takes: after OK
  *          and TIMEOUT the thread holds it. */
 #define lido_cond_wait(cond, mutex, timeout_ns) lido_cond_wait_at(cond, mutex, timeout_ns, LIDO_HERE)

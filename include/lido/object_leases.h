@@ -103,7 +103,8 @@ typedef struct lido_object_pool_request {
 
 /* Asks for an object and returns at once. When one is kept for the request, or the pool is closed,
  * notify runs: in the thread that released, with no lock held, or in this one before the call
- * returns. It may call lido, take included; it must not longjmp. The request stands in the queue
+ * returns; or, when a thread ends that had it on its shelf, in that one. It may call lido, take
+ * included, but not destroy this pool, which is refused (BUSY); it must not longjmp. The request stands in the queue
  * among the threads that wait; it has no deadline of its own: cancel it when time is up.
  *
  * Errors   ARGUMENT   notify is NULL

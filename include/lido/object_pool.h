@@ -23,11 +23,11 @@
  *   - Release needs no memory.
  *
  * Callbacks run with no lock held, several at once, in the thread that acquires, releases,
- * prepares, trims or destroys. They may call lido; an acquire from the same pool inside one is
- * refused (DEADLOCK). One that is left by a C++ exception, pthread_exit or cancellation costs its
- * object; another can be built in its place at once. Do not longjmp out of one: its place is then
- * empty until this thread ends, or calls acquire, prepare, trim or close from a frame further out,
- * or one that overwrote what the callback left on the stack.
+ * prepares, trims or destroys. They may call lido; acquire, prepare, close and destroy of the same
+ * pool inside one are refused (DEADLOCK; destroy: BUSY). One left by a C++ exception, pthread_exit
+ * or cancellation costs its object; another can be built in its place at once. Do not longjmp out
+ * of one: its place is then empty until this thread ends, or calls acquire, prepare, trim or close
+ * from a frame further out, or one that overwrote what the callback left on the stack.
  *
  * A child of fork() may go on: leases of the thread that forked stay its own; objects that other
  * threads held at that moment are lost there, neither handed out nor destroyed.
@@ -119,19 +119,19 @@ LIDO_API LIDO_NODISCARD lido_status lido_object_pool_create_at(
  *          CALLBACK   create failed; what was built before stays
  *          NO_MEMORY  no memory for more slots
  *          LIMIT      the budget has no room for them
- *          CLOSED     lido_object_pool_close was called */
+ *          CLOSED     lido_object_pool_close was called; DEADLOCK inside a callback of this pool */
 LIDO_API lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count);
 
 /* Takes no new users from now on: acquires and waiters get CLOSED. Then waits until every lease
  * is back, at most timeout_ns.
  *
- * Errors   BUSY  leases are still out; the message names the holders */
+ * Errors   BUSY  leases are still out, the message names the holders; DEADLOCK as for prepare */
 LIDO_API lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns);
 
 /* Destroys the objects, then the pool. NULL does nothing.
  *
- * Errors   BUSY  leases are out; the message names the holders: line, thread, age. The pool lives
- *                on, unchanged.
+ * Errors   BUSY  leases or requests are out, the message names the holders; or it is called in a
+ *                callback or notification of this pool. The pool lives on, unchanged.
  * Threads  no other call on this pool may be running. */
 LIDO_API lido_status lido_object_pool_destroy(lido_object_pool *pool);
 

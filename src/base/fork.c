@@ -71,7 +71,8 @@ int lido__fork_enter(struct lido__fork_client *client) {
 lido_status lido__fork_register(struct lido__fork_client *client) {
     int error = lido__fork_enter(client);
     if (error)
-        return LIDO__FAIL(LIDO_ERR_SYSTEM, "pthread_atfork failed with errno %u",
+        return LIDO__FAIL(LIDO_ERR_SYSTEM,
+                          "pthread_atfork failed with errno %u; free some memory and call again",
                           .number = {(uint64_t)error});
     return LIDO_OK;
 }

@@ -63,9 +63,10 @@ void lido__near_forget(struct lido__near *near) {
     lido__store(&near->back, NULL, relaxed);  /* who still reads it uses what has ended */
 }
 
-static void at_thread_exit(struct lido__thread *thread) {
+/* What the thread has near leaves it. Returns a list of it, with an owner where `leave` ran. */
+static struct lido__near *leave_all(struct lido__thread *thread) {
     struct lido__near *left = NULL;
-    bool vanished = thread != lido__thread_self;
+    enum lido__near_end end = thread == lido__thread_self ? LIDO__NEAR_ENDS : LIDO__NEAR_VANISHED;
     lido__lock(&lido__near_lock);
     for (int i = 0; i < LIDO__NEAR_CHAINS; i++)
         while (thread->near[i] != &lido__near_none) {
@@ -75,10 +76,21 @@ static void at_thread_exit(struct lido__thread *thread) {
             left = near;
             /* Relaxed: forget happens under this lock. */
             if (lido__load(&near->owner, relaxed))
-                near->leave(near, vanished);
+                near->leave(near, end);
         }
     lido__unlock(&lido__near_lock);
-    free_all(left);
+    return left;
+}
+
+/* The application may be called after the first round, and make stores anew. */
+static void at_thread_exit(struct lido__thread *thread) {
+    struct lido__near *left;
+    while ((left = leave_all(thread)) != NULL) {
+        for (struct lido__near *near = left; near; near = near->next)
+            if (lido__load(&near->owner, relaxed)) /* it is in no list any more */
+                near->leave(near, LIDO__NEAR_LEFT);
+        free_all(left);
+    }
 }
 
 static void take_lock(void) {

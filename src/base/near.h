@@ -10,7 +10,8 @@
  * A store begins with struct lido__near, is allocated by lido__sys.alloc, and belongs to its
  * thread: a resource that ends makes its stores forget it, and their threads free them, at the
  * next search of the chain or at their end. At a thread's end (and in a forked child, for threads
- * that are not there) `leave` is called for each store whose resource lives: it gives all back.
+ * that are not there) `leave` is called for each store whose resource lives: it gives all back. It
+ * is called once more when the lock is free (LEFT), for what may call the application.
  *
  * Lock: lido__near_lock keeps a resource alive while a thread leaves it, and chains whole for a
  * fork: it copies page by page while others go on, so in the child only what changes under a lock

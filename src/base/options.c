@@ -10,7 +10,10 @@ enum { SIZE_MIN_BYTES = sizeof(uint64_t), SIZE_MAX_BYTES = 4096 };
 
 static lido_status read_size(const void *given, uint64_t *size, const char *what) {
     if (!given)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "%s is NULL", .word = {what});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT,
+            "%s is NULL, must be a structure; the macro of its name in capitals makes one",
+            .word = {what});
     memcpy(size, given, sizeof *size);
     if (*size < SIZE_MIN_BYTES || *size > SIZE_MAX_BYTES || *size % sizeof(uint32_t) != 0)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,

@@ -16,13 +16,19 @@
 #include "base/atomic.h"
 #include "base/status.h"
 
+enum lido__near_end {
+    LIDO__NEAR_ENDS,     /* its thread ends */
+    LIDO__NEAR_VANISHED, /* its thread was not taken along by a fork */
+    LIDO__NEAR_LEFT      /* after either, without lido__near_lock: the resource may have ended */
+};
+
 /* What a capability keeps for one of its resources in one thread begins like this: see near.h. */
 struct lido__near {
     _Atomic(const void *) owner; /* the resource; NULL when that has ended */
     /* For clients that look for it when something comes back: the resource, or NULL. */
     _Atomic(const void *) back;
     struct lido__near *next; /* the owning thread's alone, as are the heads */
-    void (*leave)(struct lido__near *near, bool vanished); /* the thread ends */
+    void (*leave)(struct lido__near *near, enum lido__near_end end);
 };
 
 enum { LIDO__NEAR_CHAINS = 64 };

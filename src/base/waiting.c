@@ -29,6 +29,8 @@ static _Atomic(uint64_t) survivor;
 bool lido__identity_is_gone(uint64_t identity) {
     if (identity == 0)
         return false;
+    if (identity & LIDO__HAS_ENDED)
+        return true;
     if (identity >> 32 < lido__load(&vanished_below, relaxed) &&
         identity != lido__load(&survivor, relaxed))
         return true;

@@ -92,6 +92,10 @@ static inline uint32_t lido__holds_find(const struct lido__holds *who, const voi
     return at;
 }
 
+/* Stands in the identity of a thread that ended, where a lock says who has it: so it is known for
+ * ever. Without it the last few dozens that ended with a lock are known. */
+#define LIDO__HAS_ENDED (UINT64_C(1) << 63)
+
 /* Whether a thread is gone that had this identity. While it lives the answer is no; a thread that
  * ended without holding a lock is not remembered. */
 bool lido__identity_is_gone(uint64_t identity);

@@ -205,7 +205,7 @@ static void free_store(struct lido__store *store) {
     lido__sys.free(store);
 }
 
-static void leave_at_exit(struct lido__near *near, bool vanished);
+static void leave_at_exit(struct lido__near *near, enum lido__near_end end);
 
 /* With lido__near_lock and the lock held: the store is this thread's from now on. */
 static void adopt(struct lido_block_pool *pool, struct lido__store *store) {
@@ -242,11 +242,13 @@ static bool wants_stores(const struct lido_block_pool *pool) {
     return pool->stride_bytes < LIDO__MAGAZINE_BYTES;
 }
 
-static void leave_at_exit(struct lido__near *near, bool vanished) {
+static void leave_at_exit(struct lido__near *near, enum lido__near_end end) {
     struct lido__store *store = (struct lido__store *)(void *)near;
     struct lido_block_pool *pool = store->pool;
+    if (end == LIDO__NEAR_LEFT)
+        return;
     lido__lock(&pool->lock);
-    leave(pool, store, vanished);
+    leave(pool, store, end == LIDO__NEAR_VANISHED);
     lido__unlock(&pool->lock);
 }
 

@@ -345,9 +345,10 @@ static const struct lido__kind kind = {
 static lido_status check(lido_budget_options *options) {
     const char *name = options->name ? options->name : "unnamed";
     if (options->flags & ~(uint64_t)LIDO_BUDGET_KEEP)
-        return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
-                          "budget \"%s\": flags are %u, which this version does not know",
-                          .word = {name}, .number = {options->flags});
+        return LIDO__FAIL(
+            LIDO_ERR_UNSUPPORTED,
+            "budget \"%s\": flags are %u, must be 0 or LIDO_BUDGET_KEEP (%u) in this version",
+            .word = {name}, .number = {options->flags, LIDO_BUDGET_KEEP});
     if (!options->limit_bytes)
         options->limit_bytes = UINT64_MAX;
     if (!options->pressure_bytes)
@@ -374,8 +375,11 @@ lido_status lido_budget_create_at(const lido_budget_options *given, lido_budget 
         return status;
     struct lido_budget *budget = lido__sys.alloc(sizeof *budget, _Alignof(struct lido_budget));
     if (!budget)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "budget \"%s\": no memory for the budget itself",
-                          .word = {options.name ? options.name : "unnamed"});
+        return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                          "budget \"%s\": no memory for the budget itself, %u bytes; free some "
+                          "memory and call again",
+                          .word = {options.name ? options.name : "unnamed"},
+                          .number = {sizeof *budget});
     memset(budget, 0, sizeof *budget);
     lido__mutex_init(&budget->lock);
     lido__store(&budget->limit, options.limit_bytes, relaxed); /* nobody knows it yet */
@@ -407,7 +411,7 @@ lido_status lido_budget_destroy(lido_budget *budget) {
         (void)lido_registry_next(id - 1, &one);
         return LIDO__FAIL(LIDO_ERR_BUSY,
                           "budget \"%s\": cannot be destroyed, %u pools share it; one is \"%s\", "
-                          "made at %s",
+                          "made at %s; destroy them first",
                           .word = {budget->resource.info.name, one.name, one.made_at},
                           .number = {count});
     }

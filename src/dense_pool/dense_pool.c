@@ -239,10 +239,11 @@ static lido_status check(const lido_dense_pool_options *o) {
         REFUSE(LIDO_ERR_ARGUMENT, "object_limit is %u, must be 0 (none) to %u", o->object_limit,
                OBJECT_COUNT_MAX);
     if (o->at_limit > LIDO_DENSE_POOL_DROP_OLDEST)
-        REFUSE(LIDO_ERR_UNSUPPORTED, "at_limit is %u, which this version does not know",
-               o->at_limit);
+        REFUSE(LIDO_ERR_UNSUPPORTED, "at_limit is %u, must be 0 to %u in this version", o->at_limit,
+               LIDO_DENSE_POOL_DROP_OLDEST);
     if (o->at_limit == LIDO_DENSE_POOL_DROP_OLDEST && o->object_limit == 0)
-        REFUSE(LIDO_ERR_ARGUMENT, "object_limit is 0, dropping the oldest needs a limit", 0);
+        REFUSE(LIDO_ERR_ARGUMENT,
+               "object_limit is 0, must be 1 or more where the oldest is dropped", 0);
     uint64_t most = o->object_limit ? o->object_limit : OBJECT_COUNT_MAX;
     if (o->ready_count > most)
         REFUSE(LIDO_ERR_ARGUMENT, "ready_count is %u, must not be above object_limit %u",
@@ -261,7 +262,8 @@ static lido_status make_ready(struct lido_dense_pool *pool, uint64_t count) {
     if (count == 0)
         return LIDO_OK;
     if (!move_to(pool, count))
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "dense_pool \"%s\": no memory for %u ready objects",
+        return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                          "dense_pool \"%s\": no memory for %u ready objects; lower ready_count",
                           .word = {pool->resource.info.name}, .number = {count});
     memset(pool->objects, 0, (size_t)count * pool->object_bytes);
     if (pool->ages)
@@ -281,8 +283,11 @@ lido_status lido_dense_pool_create_at(const lido_dense_pool_options *given, lido
         return status;
     struct lido_dense_pool *pool = lido__sys.alloc(sizeof *pool, _Alignof(struct lido_dense_pool));
     if (!pool)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "dense_pool \"%s\": no memory for the pool itself",
-                          .word = {options.name ? options.name : "unnamed"});
+        return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                          "dense_pool \"%s\": no memory for the pool itself, %u bytes; free some "
+                          "memory and call again",
+                          .word = {options.name ? options.name : "unnamed"},
+                          .number = {sizeof *pool});
     memset(pool, 0, sizeof *pool);
     pool->object_bytes = (size_t)options.object_bytes;
     set_limit(pool, options.object_limit);
@@ -341,15 +346,19 @@ static __attribute__((noinline)) bool make_room(struct lido_dense_pool *pool) {
     drop_down_to(pool, limit - 1);
     if (get(&pool->live) >= limit) {
         count_one(&pool->count.refused_limit);
-        LIDO__FAIL(LIDO_ERR_LIMIT, "dense_pool \"%s\": all %u objects of object_limit are alive",
-                   .word = {pool->resource.info.name}, .number = {limit});
+        LIDO__FAIL(
+            LIDO_ERR_LIMIT,
+            "dense_pool \"%s\": all %u objects of object_limit are alive; release some or raise it",
+            .word = {pool->resource.info.name}, .number = {limit});
         return false;
     }
     if (get(&pool->live) < get(&pool->capacity) || grow(pool, limit))
         return true;
     count_one(&pool->count.refused_memory);
-    LIDO__FAIL(LIDO_ERR_NO_MEMORY, "dense_pool \"%s\": no memory for more than %u objects",
-               .word = {pool->resource.info.name}, .number = {get(&pool->capacity)});
+    LIDO__FAIL(
+        LIDO_ERR_NO_MEMORY,
+        "dense_pool \"%s\": no memory for more than %u objects; release some, or free memory",
+        .word = {pool->resource.info.name}, .number = {get(&pool->capacity)});
     return false;
 }
 
@@ -379,12 +388,14 @@ static lido_status fail_not_held(const struct lido_dense_pool *pool, lido_dense_
     uint32_t used = slot < get(&pool->capacity) ? pool->slots[slot].turn - pool->first_turn : 0;
     uint32_t then = turn - pool->first_turn;
     if (then >= used || (turn & 1) == 0)
-        return LIDO__FAIL(LIDO_ERR_NOT_HELD,
-                          "dense_pool \"%s\": handle %p was never handed out by this pool",
-                          .word = {name}, .number = {handle});
+        return LIDO__FAIL(
+            LIDO_ERR_NOT_HELD,
+            "dense_pool \"%s\": handle %p was never handed out by this pool; release it to its own",
+            .word = {name}, .number = {handle});
     return LIDO__FAIL(LIDO_ERR_NOT_HELD,
                       "dense_pool \"%s\": handle %p is stale: it was use %u of slot %u, which has "
-                      "had %u uses; its object was released or dropped before",
+                      "had %u uses; its object was released or dropped before; forget a handle "
+                      "when it is released",
                       .word = {name},
                       .number = {handle, then / 2 + 1, slot, ((uint64_t)used + 1) / 2});
 }
@@ -404,9 +415,10 @@ lido_status lido_dense_pool_release(lido_dense_pool *pool, lido_dense_handle han
 lido_status lido_dense_pool_release_place(lido_dense_pool *pool, uint64_t place) {
     if (__builtin_expect(place >= get(&pool->live), 0)) {
         count_one(&pool->count.refused_release);
-        return LIDO__FAIL(LIDO_ERR_NOT_HELD,
-                          "dense_pool \"%s\": place %u holds no object, %u are alive",
-                          .word = {pool->resource.info.name}, .number = {place, get(&pool->live)});
+        return LIDO__FAIL(
+            LIDO_ERR_NOT_HELD,
+            "dense_pool \"%s\": place %u holds no object, %u are alive; ask for one below that",
+            .word = {pool->resource.info.name}, .number = {place, get(&pool->live)});
     }
     end(pool, place);
     return LIDO_OK;
@@ -486,9 +498,10 @@ static lido_status check_limit(const lido_dense_pool *pool, uint64_t object_limi
             LIDO_ERR_ARGUMENT, "dense_pool \"%s\": object_limit is %u, must be 0 (none) to %u",
             .word = {pool->resource.info.name}, .number = {object_limit, OBJECT_COUNT_MAX});
     if (object_limit == 0 && pool->drops_oldest)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "dense_pool \"%s\": object_limit is 0, dropping the oldest needs a limit",
-                          .word = {pool->resource.info.name});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT,
+            "dense_pool \"%s\": object_limit is 0, must be 1 or more where the oldest is dropped",
+            .word = {pool->resource.info.name});
     return LIDO_OK;
 }
 

@@ -48,6 +48,7 @@ void lido__request_notify(struct lido__leases *leases, void (*notify)(void *cont
 bool lido__request_may_notify(const struct lido__leases *leases);
 /* Forbids it until called with false; returns what was before. */
 bool lido__request_forbid(bool is_forbidden);
+bool lido__request_is_forbidden(void);
 
 void lido__leases_forget_waiters(struct lido__leases *leases);
 

@@ -6,6 +6,7 @@
 #include "base/near.h"
 #include "base/sys.h"
 #include "budget/budget.h"
+#include "registry/registry.h"
 
 #include <string.h>
 
@@ -389,7 +390,7 @@ uint32_t lido__lease_claim_idle(struct lido__leases *leases, uint64_t above) {
         slot = pop_idle(leases);
     if (slot != LIDO__NO_SLOT)
         lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
-    lido__unlock(&leases->lock);
+    lido__leases_unlock_and_wake(leases); /* shelves were emptied */
     return slot;
 }
 
@@ -402,7 +403,7 @@ uint32_t lido__lease_claim_instead(struct lido__leases *leases, uint32_t slot) {
         slot = other;
         lido__lease_mark(leases, slot, (uint32_t)lido__thread_id());
     }
-    lido__unlock(&leases->lock);
+    lido__leases_unlock_and_wake(leases);
     return slot;
 }
 
@@ -451,7 +452,7 @@ void lido__lease_vacate(struct lido__leases *leases, uint32_t slot) {
     lido__lock(&leases->lock);
     make_vacant(leases, slot);
     lido__leases_unlock_and_wake(leases);
-    if (leases->budget)
+    if (leases->budget && !lido__request_is_forbidden()) /* else who forbade it sees to that */
         lido__budget_wake(leases->budget);
 }
 
@@ -476,10 +477,27 @@ static void link_store(struct lido__leases *leases, struct lido__lease_store *st
     leases->store_count++;
 }
 
+/* What leave gave back may be a request's, here or in another pool of the budget. */
+static void tell_requests(struct lido__lease_store *store) {
+    struct lido__visit visit = {0};
+    if (store->tells_id == 0 || !lido__visit_begin(store->tells_id, &visit))
+        return;
+    lido__lock(&store->leases->lock);
+    lido__leases_unlock_and_wake(store->leases);
+    if (store->leases->budget)
+        lido__budget_wake(store->leases->budget);
+    lido__visit_end(&visit);
+}
+
 /* A thread ends, or was not taken along by a fork: what it kept is for all. */
-static void leave(struct lido__near *near, bool vanished) {
+static void leave(struct lido__near *near, enum lido__near_end end) {
     struct lido__lease_store *store = (struct lido__lease_store *)(void *)near;
     struct lido__leases *leases = store->leases;
+    bool vanished = end == LIDO__NEAR_VANISHED;
+    if (end == LIDO__NEAR_LEFT) {
+        tell_requests(store);
+        return;
+    }
     bool was_forbidden = lido__request_forbid(true); /* near's lock is held around this */
     if (!vanished) /* else the child has given up what vanished threads had claimed */
         lido__callback_end_all(store);
@@ -497,6 +515,7 @@ static void leave(struct lido__near *near, bool vanished) {
         store->next_of_pool->link_of_pool = store->link_of_pool;
     leases->store_count--;
     adjust_keep(leases);
+    store->tells_id = leases->waiting > 0 || leases->budget ? leases->id : 0;
     lido__leases_unlock_and_wake(leases);
     (void)lido__request_forbid(was_forbidden);
 }

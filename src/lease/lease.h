@@ -114,6 +114,7 @@ struct lido__lease_store {
     uint32_t slow_only; /* reasons why acquires take the slow path: those of the pool, and notes */
     struct lido__lease_store *next_of_pool, **link_of_pool; /* the lock's */
     uint64_t note_count;                                    /* notes ever made */
+    uint64_t tells_id; /* the pool's, when its thread has ended and somebody waits there; or 0 */
     struct lido__callback_note note[LIDO__CALLBACK_NOTES];
 };
 
@@ -272,6 +273,8 @@ lido_status lido__request_begin(struct lido__leases *leases, struct lido__reques
  * ARGUMENT (ended). */
 lido_status lido__request_take(struct lido__leases *leases, struct lido__request *request,
                                uint32_t *claimed);
+/* Whether this thread is inside a notification of a request of this pool. */
+bool lido__request_is_notifying(const struct lido__leases *leases);
 /* Returns how the request stood; LIDO__SERVED: *claimed is the caller's claim. */
 enum lido__request_state lido__request_cancel(struct lido__leases *leases,
                                               struct lido__request *request, uint32_t *claimed);

@@ -28,17 +28,25 @@ struct notifying {
 static _Thread_local struct notifying *innermost __attribute__((tls_model("initial-exec")));
 static _Thread_local bool is_forbidden __attribute__((tls_model("initial-exec")));
 
-bool lido__request_may_notify(const struct lido__leases *leases) {
+bool lido__request_is_notifying(const struct lido__leases *leases) {
     const struct notifying *at = innermost;
     while (at && at->leases != leases)
         at = at->outer;
-    return !is_forbidden && !at;
+    return at != NULL;
+}
+
+bool lido__request_may_notify(const struct lido__leases *leases) {
+    return !is_forbidden && !lido__request_is_notifying(leases);
 }
 
 bool lido__request_forbid(bool forbid) {
     bool before = is_forbidden;
     is_forbidden = forbid;
     return before;
+}
+
+bool lido__request_is_forbidden(void) {
+    return is_forbidden;
 }
 
 /* A callback that throws must not leave the next request untold. */

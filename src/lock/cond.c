@@ -47,7 +47,9 @@ lido_status lido_cond_wait_at(lido_cond *given, lido_mutex *mutex, uint64_t time
     if (status == LIDO_OK)
         status = lido_mutex_lock_at(mutex, site);
     if (status == LIDO_OK && !in_time)
-        return LIDO__FAIL(LIDO_ERR_TIMEOUT, "condition of mutex \"%s\": no signal for %t at %s",
+        return LIDO__FAIL(LIDO_ERR_TIMEOUT,
+                          "condition of mutex \"%s\": no signal for %t at %s; look at what is "
+                          "waited for, then wait again",
                           .word = {lido__lock_name(lock), site}, .number = {timeout_ns});
     return status;
 }

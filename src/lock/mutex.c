@@ -221,8 +221,10 @@ lido_status lido_mutex_create_at(const lido_mutex_options *given, lido_mutex **m
         return status;
     made = lido__sys.alloc(sizeof *made, _Alignof(struct created));
     if (!made)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "mutex \"%s\": no memory for it",
-                          .word = {options.name ? options.name : "unnamed"});
+        return LIDO__FAIL(
+            LIDO_ERR_NO_MEMORY,
+            "mutex \"%s\": no memory for it, %u bytes; free some, or use LIDO_MUTEX_INIT",
+            .word = {options.name ? options.name : "unnamed"}, .number = {sizeof *made});
     memset(made, 0, sizeof *made);
     made->resource.panel = &lido__mutex_panel;
     made->resource.context = &made->mutex;

@@ -20,8 +20,10 @@ lido_status lido_profile_start(lido_profile **profile) {
     lido_profile *made = lido__sys.map(sizeof *made);
     *profile = made;
     if (!made)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "lock profile: no memory for a session of %u bytes",
-                          .number = {sizeof *made});
+        return LIDO__FAIL(
+            LIDO_ERR_NO_MEMORY,
+            "lock profile: no memory for a session of %u bytes; free some memory and call again",
+            .number = {sizeof *made});
     lido__tables_copy(&made->begin);
     return LIDO_OK;
 }
@@ -80,9 +82,10 @@ static void sort_rows(lido_profile *profile) {
 
 lido_status lido_profile_stop(lido_profile *profile) {
     if (profile->is_stopped)
-        return LIDO__FAIL(LIDO_ERR_CLOSED,
-                          "lock profile: session %p was stopped before; its figures stand",
-                          .number = {(uintptr_t)profile});
+        return LIDO__FAIL(
+            LIDO_ERR_CLOSED,
+            "lock profile: session %p was stopped before; read its figures, or start another",
+            .number = {(uintptr_t)profile});
     lido__tables_copy(&profile->end);
     for (int i = 0; i < LIDO__CLASSES; i++)
         subtract_class(&profile->end.classes[i], &profile->begin.classes[i]);

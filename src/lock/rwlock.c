@@ -158,7 +158,9 @@ lido_status lido_rwlock_unlock(lido_rwlock *lock) {
     const char *site = at ? me->held[at].site : lido__load(&head->site, relaxed);
     bool was_timed = false;
     if (!lido__holds_pop(head, &was_timed)) {
-        if (me->beyond == 0 || (state & LIDO__RW_COUNT) == 0)
+        bool is_others = (state & LIDO__RW_COUNT) == LIDO__RW_WRITER &&
+                         lido__load(&head->owner, relaxed) != me->self;
+        if (me->beyond == 0 || (state & LIDO__RW_COUNT) == 0 || is_others)
             return lido__lock_fail_not_held(head, kind_name);
         me->beyond--;
     }

@@ -24,25 +24,30 @@ lido_status lido__lock_fail_recursive(struct lido__lock_head *lock, const char *
                                       const char *site) {
     return give_up(lock, LIDO__FAIL(LIDO_ERR_DEADLOCK,
                                     "%s \"%s\": this thread holds it already, locked at %s, and "
-                                    "would wait for itself at %s",
+                                    "would wait for itself at %s; unlock it before",
                                     .word = {kind, lido__lock_name(lock),
                                              lido__load(&lock->site, relaxed), site}));
 }
 
 lido_status lido__lock_fail_busy(struct lido__lock_head *lock, const char *kind, bool gives_up) {
-    lido_status status =
-        LIDO__FAIL(LIDO_ERR_BUSY, "%s \"%s\": held, locked at %s by thread %u",
-                   .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
-                   .number = {holder_id(lock)});
+    lido_status status = LIDO__FAIL(
+        LIDO_ERR_BUSY,
+        gives_up
+            ? "%s \"%s\": held, locked at %s by thread %u; try later, or wait with a timeout"
+            : "%s \"%s\": held, locked at %s by thread %u; destroy it after that thread unlocked",
+        .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
+        .number = {holder_id(lock)});
     return gives_up ? give_up(lock, status) : status;
 }
 
 lido_status lido__lock_fail_not_held(struct lido__lock_head *lock, const char *kind) {
     if (lido__load(&lock->owner, relaxed) == 0)
         return LIDO__FAIL(LIDO_ERR_NOT_HELD,
-                          "%s \"%s\": this thread does not hold it, locked last at %s",
+                          "%s \"%s\": this thread does not hold it, locked last at %s; lock it "
+                          "before, and unlock it once",
                           .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)});
-    return LIDO__FAIL(LIDO_ERR_NOT_HELD, "%s \"%s\": thread %u holds it, locked at %s",
+    return LIDO__FAIL(LIDO_ERR_NOT_HELD,
+                      "%s \"%s\": thread %u holds it, locked at %s; only that thread may unlock it",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
                       .number = {holder_id(lock)});
 }
@@ -53,20 +58,24 @@ static lido_status fail_gone(struct lido__lock_head *lock, const struct lido__lo
         return LIDO__FAIL(
             LIDO_ERR_DEADLOCK,
             "%s \"%s\": a thread that this process has not was taking or unlocking it "
-            "when it was forked",
+            "when it was forked; take it before the fork, or make it anew in the child",
             .word = {kind, lido__lock_name(lock)});
     if (lido__load(&lock->owner, relaxed) == 0)
         return LIDO__FAIL(LIDO_ERR_DEADLOCK,
-                          "%s \"%s\": a thread has ended while it read it; locked last at %s",
+                          "%s \"%s\": a thread has ended while it read it; locked last at %s; "
+                          "unlock in a clean-up handler; destroy this one and make it anew",
                           .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)});
     return LIDO__FAIL(LIDO_ERR_DEADLOCK,
-                      "%s \"%s\": thread %u has ended while it held it, locked at %s",
+                      "%s \"%s\": thread %u has ended while it held it, locked at %s; unlock in a "
+                      "clean-up handler; destroy this one, look at its data and make it anew",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
                       .number = {holder_id(lock)});
 }
 
 static lido_status fail_late(struct lido__lock_head *lock, const char *kind, uint64_t waited_ns) {
-    return LIDO__FAIL(LIDO_ERR_TIMEOUT, "%s \"%s\": waited %t; held, locked at %s by thread %u",
+    return LIDO__FAIL(LIDO_ERR_TIMEOUT,
+                      "%s \"%s\": waited %t; held, locked at %s by thread %u; hold it for a "
+                      "shorter time, or wait longer",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
                       .number = {waited_ns, holder_id(lock)});
 }
@@ -82,7 +91,7 @@ static lido_status fail_circle(struct lido__lock_head *lock, const char *kind,
             next = i;
     return LIDO__FAIL(LIDO_ERR_DEADLOCK,
                       "%s \"%s\": waiting would never end: thread %u locked it at %s and waits at "
-                      "%s; threads in the circle: %u",
+                      "%s; threads in the circle: %u; take locks in one order everywhere",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed),
                                count ? chain[next].site : NULL},
                       .number = {lido__identity_thread_id(count ? chain[next].self : owner),
@@ -96,6 +105,8 @@ static void mourn(uintptr_t held, const char *site) {
     struct lido__lock_head *lock = (struct lido__lock_head *)(held & ~(uintptr_t)LIDO__TAGS);
     LIDO__LOG(LIDO_LOG_WARNING, "lock.held_at_thread_end", {"lock", lido__lock_name(lock), 0},
               {"site", site ? site : "?", 0}, {"thread", NULL, (int64_t)holder_id(lock)});
+    if (lido__load(&lock->owner, relaxed) == lido__holds.self)
+        lido__store(&lock->owner, lido__holds.self | LIDO__HAS_ENDED, relaxed);
     if (held & LIDO__IS_RWLOCK)
         lido__rwlock_mourn(lock);
     else

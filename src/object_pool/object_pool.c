@@ -113,19 +113,22 @@ static lido_status check(const lido_object_pool_options *options) {
                           .number = {options->object_limit, LIDO__OBJECT_LIMIT_MAX});
     if (options->order > LIDO_OBJECT_POOL_UNORDERED)
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
-                          "object_pool \"%s\": order is %u, which this version does not know",
-                          .word = {name}, .number = {options->order});
+                          "object_pool \"%s\": order is %u, must be 0 to %u in this version",
+                          .word = {name}, .number = {options->order, LIDO_OBJECT_POOL_UNORDERED});
     if (options->released_by > LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER)
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED,
-                          "object_pool \"%s\": released_by is %u, which this version does not know",
-                          .word = {name}, .number = {options->released_by});
+                          "object_pool \"%s\": released_by is %u, must be 0 to %u in this version",
+                          .word = {name},
+                          .number = {options->released_by, LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER});
     if (options->overtake_limit > LIDO__OVERTAKE_LIMIT_MAX)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT, "object_pool \"%s\": overtake_limit is %u, must be 1 to %u",
             .word = {name}, .number = {options->overtake_limit, LIDO__OVERTAKE_LIMIT_MAX});
     if (!options->create)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": create is NULL, a pool needs it",
-                          .word = {name});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT,
+            "object_pool \"%s\": create is NULL, must be a function that builds an object",
+            .word = {name});
     return LIDO_OK;
 }
 
@@ -155,8 +158,11 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     struct lido_object_pool *pool =
         lido__sys.alloc(sizeof *pool, _Alignof(struct lido_object_pool));
     if (!pool)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "object_pool \"%s\": no memory for the pool itself",
-                          .word = {options.name ? options.name : "unnamed"});
+        return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                          "object_pool \"%s\": no memory for the pool itself, %u bytes; free some "
+                          "memory and call again",
+                          .word = {options.name ? options.name : "unnamed"},
+                          .number = {sizeof *pool});
     memset(pool, 0, sizeof *pool);
     lido__leases_init(&pool->leases, options.object_limit);
     lido__mutex_init(&pool->leak_lock);
@@ -192,8 +198,24 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
 }
 
 static lido_status fail_closed(const struct lido_object_pool *pool) {
-    return LIDO__FAIL(LIDO_ERR_CLOSED, "object_pool \"%s\": it was closed and hands out no more",
+    return LIDO__FAIL(LIDO_ERR_CLOSED,
+                      "object_pool \"%s\": it was closed and hands out no more; destroy it, and "
+                      "make another to go on",
                       .word = {pool->resource.info.name});
+}
+
+/* Inside a callback of this pool, or a notification: the call would wait for its own end. */
+static const char *find_inside(struct lido_object_pool *pool) {
+    const char *callback = lido__callback_settle(&pool->leases);
+    return callback || !lido__request_is_notifying(&pool->leases) ? callback : "notify";
+}
+
+static lido_status fail_inside(lido_status status, const struct lido_object_pool *pool,
+                               const char *call, const char *site, const char *callback) {
+    return LIDO__FAIL(status,
+                      "object_pool \"%s\": %s inside its own %s callback is refused, it could wait "
+                      "for itself: %s; call it before or after",
+                      .word = {pool->resource.info.name, call, callback, site});
 }
 
 /* ---- Building --------------------------------------------------------------------------- */
@@ -211,7 +233,7 @@ static lido_status build(struct lido_object_pool *pool, uint32_t slot) {
     lido__lease_vacate(&pool->leases, slot);
     return LIDO__FAIL(LIDO_ERR_CALLBACK,
                       "object_pool \"%s\": its create callback failed with code %d (0: it made no "
-                      "object)",
+                      "object); call again when its cause is gone",
                       .word = {pool->resource.info.name}, .number = {(uint64_t)(int64_t)code});
 }
 
@@ -225,7 +247,9 @@ static void end_object(struct lido_object_pool *pool, uint32_t slot) {
 }
 
 static lido_status fail_no_memory(const struct lido_object_pool *pool) {
-    return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "object_pool \"%s\": no memory for more slots",
+    return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                      "object_pool \"%s\": no memory for more slots; free some memory, or wait for "
+                      "an object that exists",
                       .word = {pool->resource.info.name});
 }
 
@@ -269,7 +293,8 @@ lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t c
         return fail_no_memory(pool);
     if (status == LIDO_ERR_EMPTY)
         return LIDO__FAIL(LIDO_ERR_LIMIT,
-                          "object_pool \"%s\": its budget has no room for another object",
+                          "object_pool \"%s\": its budget has no room for another object; raise "
+                          "limit_bytes or lower another pool's object_min",
                           .word = {pool->resource.info.name});
     return status == LIDO_ERR_LIMIT ? LIDO_OK : status;
 }
@@ -277,16 +302,19 @@ lido_status lido__object_pool_build_up(struct lido_object_pool *pool, uint64_t c
 lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
     uint64_t built = 0;
     (void)lido__lease_store_make(&pool->leases); /* for the notes of callbacks */
-    (void)lido__callback_settle(&pool->leases);
+    const char *callback = lido__callback_settle(&pool->leases);
+    if (callback)
+        return fail_inside(LIDO_ERR_DEADLOCK, pool, "prepare", "nothing was built", callback);
     lido__lock(&pool->leases.lock);
     uint64_t limit = pool->leases.limit_max;
     if (count <= limit)
         lido__sizing_raise(&pool->leases, count);
     lido__unlock(&pool->leases.lock);
     if (count > limit)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": count is %u, must not be above object_limit %u",
-                          .word = {pool->resource.info.name}, .number = {count, limit});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT,
+            "object_pool \"%s\": count is %u, must not be above object_limit %u; raise that first",
+            .word = {pool->resource.info.name}, .number = {count, limit});
     lido_status status;
     do
         status = lido__object_pool_build_up(pool, count, &built);
@@ -336,20 +364,13 @@ lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t s
     return LIDO_OK;
 }
 
-static lido_status fail_inside(const struct lido_object_pool *pool, const char *site,
-                               const char *callback) {
-    return LIDO__FAIL(LIDO_ERR_DEADLOCK,
-                      "object_pool \"%s\": acquire at %s inside its own %s callback is refused: it "
-                      "could wait for itself",
-                      .word = {pool->resource.info.name, site, callback});
-}
-
 static lido_status fail_knot(const struct lido_object_pool *pool, const char *site,
                              const struct lido__knot *knot) {
     return LIDO__FAIL(
         LIDO_ERR_DEADLOCK,
         "object_pool \"%s\": waiting at %s would never end: all is held by threads that "
-        "wait; thread %u acquired at %s and waits at %s; threads in the circle: %u",
+        "wait; thread %u acquired at %s and waits at %s; threads in the circle: %u; release before "
+        "waiting, or say who releases by released_by",
         .word = {pool->resource.info.name, site, knot->held_at, knot->waits_at},
         .number = {knot->thread_id, knot->thread_count});
 }
@@ -361,7 +382,9 @@ static lido_status fail_claim(struct lido_object_pool *pool, lido_status status)
         return fail_no_memory(pool);
     if (status == LIDO_ERR_LIMIT)
         return lido__object_pool_fail(
-            pool, status, "object_pool \"%s\": waiter_limit threads wait already; " LIDO__HOLDERS);
+            pool, status,
+            "object_pool \"%s\": waiter_limit threads wait already; " LIDO__HOLDERS
+            "; come later or raise waiter_limit");
     if (!lido__budget_has_room(&pool->member))
         return lido__object_pool_fail(pool, status,
                                       "object_pool \"%s\": nothing free, and its budget has no "
@@ -380,7 +403,7 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
     const char *callback = lido__callback_settle(&pool->leases);
     lease->object = NULL;
     if (callback)
-        return fail_inside(pool, site, callback);
+        return fail_inside(LIDO_ERR_DEADLOCK, pool, "acquire", site, callback);
     lido__object_pool_attend(pool);
     patience.site = site;
     patience.knot = &knot;
@@ -487,11 +510,12 @@ static __attribute__((noinline)) lido_status refuse(struct lido_object_pool *poo
     LIDO__LOG(LIDO_LOG_WARNING, "object_pool.release_refused",
               {"pool", pool->resource.info.name, 0}, {"why", why, 0},
               {"slot", NULL, (int64_t)lease->slot}, {"site", site ? site : "?", 0});
-    return LIDO__FAIL(LIDO_ERR_NOT_HELD,
-                      "object_pool \"%s\": the lease of object %p (slot %u, turn %u) released at "
-                      "%s is refused: %s; the slot is held by %s",
-                      .word = {pool->resource.info.name, site, why, holder},
-                      .number = {(uint64_t)(uintptr_t)lease->object, lease->slot, lease->turn});
+    return LIDO__FAIL(
+        LIDO_ERR_NOT_HELD,
+        "object_pool \"%s\": the lease of object %p (slot %u, turn %u) released at "
+        "%s is refused: %s; the slot is held by %s; release each lease once, to its own pool",
+        .word = {pool->resource.info.name, site, why, holder},
+        .number = {(uint64_t)(uintptr_t)lease->object, lease->slot, lease->turn});
 }
 
 static void count_back(struct lido_object_pool *pool, struct lido__lease_store *store) {
@@ -579,11 +603,14 @@ lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *leas
 /* ---- The end, and the limit --------------------------------------------------------------- */
 
 lido_status lido_object_pool_close(lido_object_pool *pool, uint64_t timeout_ns) {
-    (void)lido__callback_settle(&pool->leases);
+    const char *callback = lido__callback_settle(&pool->leases);
+    if (callback)
+        return fail_inside(LIDO_ERR_DEADLOCK, pool, "close", "nothing was closed", callback);
     if (lido__leases_close(&pool->leases, timeout_ns) == LIDO_OK)
         return LIDO_OK;
     return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
-                                  "object_pool \"%s\": closed; " LIDO__HOLDERS);
+                                  "object_pool \"%s\": closed; " LIDO__HOLDERS
+                                  "; release them, or close with a longer timeout");
 }
 
 lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count) {
@@ -593,7 +620,9 @@ lido_status lido_object_pool_return_all(lido_object_pool *pool, uint64_t *count)
     if (count)
         *count = retired;
     if (status != LIDO_OK)
-        return LIDO__FAIL(status, "object_pool \"%s\": membarrier fails, so nothing was taken back",
+        return LIDO__FAIL(status,
+                          "object_pool \"%s\": membarrier(2) fails, so nothing was taken back; "
+                          "allow it to the process, or let the holders release",
                           .word = {pool->resource.info.name});
     LIDO__LOG(LIDO_LOG_INFO, "object_pool.all_returned", {"pool", pool->resource.info.name, 0},
               {"retired", NULL, (int64_t)retired});
@@ -615,14 +644,18 @@ uint64_t lido_object_pool_trim(lido_object_pool *pool, uint64_t keep_count) {
 lido_status lido_object_pool_destroy(lido_object_pool *pool) {
     if (!pool)
         return LIDO_OK;
+    const char *inside = find_inside(pool);
+    if (inside)
+        return fail_inside(LIDO_ERR_BUSY, pool, "destroy", "it lives on", inside);
     struct lido__lease_sums sums = lido__lease_sum(&pool->leases);
     if (sums.live || sums.retired)
         return lido__object_pool_fail(pool, LIDO_ERR_BUSY,
-                                      "object_pool \"%s\": cannot be destroyed; " LIDO__HOLDERS);
+                                      "object_pool \"%s\": cannot be destroyed; " LIDO__HOLDERS
+                                      "; release them first");
     if (sums.requests)
         return LIDO__FAIL(LIDO_ERR_BUSY,
                           "object_pool \"%s\": cannot be destroyed; %u requests were not taken or "
-                          "cancelled",
+                          "cancelled; do that first",
                           .word = {pool->resource.info.name}, .number = {sums.requests});
     lido__leases_collect(&pool->leases);
     (void)lido_object_pool_trim(pool, 0);

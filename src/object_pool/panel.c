@@ -86,13 +86,15 @@ static bool is_changed(uint64_t changed, enum place place) {
 static lido_status check_set(const struct lido_object_pool *pool, const uint64_t values[],
                              uint64_t changed) {
     if (is_changed(changed, AT_overtake_limit) && pool->options.order != LIDO_OBJECT_POOL_BOUNDED)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": overtake_limit is for bounded order, this pool has "
-                          "another",
-                          .word = {pool->resource.info.name});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT,
+            "object_pool \"%s\": overtake_limit is %u, but only bounded order (0) has "
+            "one; this pool was made with order %u",
+            .word = {pool->resource.info.name},
+            .number = {values[AT_overtake_limit], pool->options.order});
     if (is_changed(changed, AT_object_min) && values[AT_object_min] > values[AT_object_limit])
         return LIDO__FAIL(LIDO_ERR_ARGUMENT,
-                          "object_pool \"%s\": object_min is %u, above object_limit %u",
+                          "object_pool \"%s\": object_min is %u, must not be above object_limit %u",
                           .word = {pool->resource.info.name},
                           .number = {values[AT_object_min], values[AT_object_limit]});
     return LIDO_OK;

@@ -18,14 +18,19 @@ static struct lido__request *of(lido_object_pool_request *request) {
 static lido_status begin(struct lido_object_pool *pool, struct lido__request *request) {
     lido_status status = lido__request_begin(&pool->leases, request);
     if (status == LIDO_ERR_CLOSED)
-        return LIDO__FAIL(status, "object_pool \"%s\": it was closed and hands out no more",
+        return LIDO__FAIL(status,
+                          "object_pool \"%s\": it was closed and hands out no more; destroy it, "
+                          "and make another to go on",
                           .word = {pool->resource.info.name});
     if (status == LIDO_ERR_LIMIT)
-        return LIDO__FAIL(status, "object_pool \"%s\": waiter_limit wait already",
-                          .word = {pool->resource.info.name});
+        return LIDO__FAIL(
+            status,
+            "object_pool \"%s\": waiter_limit %u wait already; come later or raise waiter_limit",
+            .word = {pool->resource.info.name}, .number = {pool->leases.waiter_limit});
     if (status != LIDO_OK)
-        return LIDO__FAIL(status, "object_pool \"%s\": no memory for more slots",
-                          .word = {pool->resource.info.name});
+        return LIDO__FAIL(
+            status, "object_pool \"%s\": no memory for more slots; free some memory and ask again",
+            .word = {pool->resource.info.name});
     return LIDO_OK;
 }
 
@@ -33,7 +38,9 @@ lido_status lido_object_pool_acquire_async(lido_object_pool *pool,
                                            lido_object_pool_request *request,
                                            void (*notify)(void *context), void *context) {
     if (!notify)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": notify is NULL",
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "object_pool \"%s\": notify is NULL, must be a function; without one use "
+                          "lido_object_pool_acquire_fd",
                           .word = {pool->resource.info.name});
     *of(request) = (struct lido__request){.notify = notify, .context = context};
     return begin(pool, of(request));
@@ -42,9 +49,9 @@ lido_status lido_object_pool_acquire_async(lido_object_pool *pool,
 lido_status lido_object_pool_acquire_fd(lido_object_pool *pool, lido_object_pool_request *request,
                                         int descriptor) {
     if (descriptor < 0)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "object_pool \"%s\": descriptor is %d",
-                          .word = {pool->resource.info.name},
-                          .number = {(uint64_t)(int64_t)descriptor});
+        return LIDO__FAIL(
+            LIDO_ERR_ARGUMENT, "object_pool \"%s\": descriptor is %d, must be an open eventfd",
+            .word = {pool->resource.info.name}, .number = {(uint64_t)(int64_t)descriptor});
     *of(request) = (struct lido__request){.descriptor = descriptor};
     return begin(pool, of(request));
 }
@@ -52,13 +59,13 @@ lido_status lido_object_pool_acquire_fd(lido_object_pool *pool, lido_object_pool
 static const char *why_not(lido_status status) {
     switch (status) {
     case LIDO_ERR_EMPTY:
-        return "the request is not served yet";
+        return "the request is not served yet; wait for its notification, or cancel it";
     case LIDO_ERR_CLOSED:
-        return "the pool was closed meanwhile";
+        return "the pool was closed meanwhile; the request has ended";
     case LIDO_ERR_NO_MEMORY:
-        return "there was no memory for more slots";
+        return "there was no memory for more slots; free some memory and ask again";
     default:
-        return "the request has ended";
+        return "the request has ended; ask again";
     }
 }
 
@@ -82,6 +89,6 @@ lido_status lido_object_pool_cancel(lido_object_pool *pool, lido_object_pool_req
         lido__object_pool_put_back(pool, slot);
     return LIDO__FAIL(LIDO_ERR_BUSY,
                       "object_pool \"%s\": the request was served or had ended before it could be "
-                      "cancelled",
+                      "cancelled; nothing of it is left to take",
                       .word = {pool->resource.info.name});
 }

@@ -74,8 +74,10 @@ lido_status lido__object_pool_set_sizing(struct lido_object_pool *pool,
     if (!is_there)
         spare = lido__sys.alloc(sizeof *spare, _Alignof(struct lido__sizing));
     if (!is_there && !spare)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "object_pool \"%s\": no memory for its sizing",
-                          .word = {pool->resource.info.name});
+        return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                          "object_pool \"%s\": no memory for its sizing, %u bytes; free some "
+                          "memory and call again",
+                          .word = {pool->resource.info.name}, .number = {sizeof *spare});
     lido__lock(&pool->leases.lock);
     lido_object_pool_options *o = &pool->options;
     edit(o, context);

@@ -37,7 +37,8 @@ static lido_status check_dial(const lido_panel *panel, const lido_dial *dial, co
                                                         : NULL;
     if (!what)
         return LIDO_OK;
-    return LIDO__FAIL(LIDO_ERR_ARGUMENT, "resource \"%s\": dial %u (\"%s\") of its panel %s",
+    return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                      "resource \"%s\": dial %u (\"%s\") of its panel %s; mend it in its table",
                       .word = {name, dial->name, what},
                       .number = {(uint64_t)(dial - panel->dials)});
 }
@@ -45,7 +46,8 @@ static lido_status check_dial(const lido_panel *panel, const lido_dial *dial, co
 static lido_status check_panel(const lido_panel *panel, const char *name) {
     lido_panel known;
     if (!panel)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "resource \"%s\": panel is NULL, it needs one",
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "resource \"%s\": panel is NULL, must be a table of dials",
                           .word = {name});
     lido_status status = lido__options_read(panel, &known, sizeof known, "lido_panel");
     if (status != LIDO_OK)
@@ -73,7 +75,8 @@ lido_status lido_panel_insert_at(const lido_panel_options *given, uint64_t *reso
         return status;
     struct entry *entry = lido__sys.alloc(sizeof *entry, _Alignof(struct entry));
     if (!entry)
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "resource \"%s\": no memory to list it",
+        return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                          "resource \"%s\": no memory to list it; free some memory and call again",
                           .word = {options.name ? options.name : "unnamed"});
     memset(entry, 0, sizeof *entry);
     status = lido__resource_name(&entry->resource, &own_kind, options.name, options.owner);
@@ -93,7 +96,8 @@ lido_status lido_panel_remove(uint64_t resource_id) {
     struct lido__resource *resource = lido__resource_remove_id(resource_id, &own_kind);
     if (!resource)
         return LIDO__FAIL(LIDO_ERR_NOT_HELD,
-                          "resource %u: not one that lido_panel_insert made, or removed before",
+                          "resource %u: not one that lido_panel_insert made, or removed before; "
+                          "remove it once, by its own id",
                           .number = {resource_id});
     lido__sys.free(resource);
     return LIDO_OK;
@@ -112,11 +116,15 @@ static void end_visit(struct lido__visit *visit) {
 /* With *visit zero. On failure nothing is visited. */
 static lido_status visit_panel(uint64_t resource_id, struct lido__visit *visit) {
     if (!lido__visit_begin(resource_id, visit))
-        return LIDO__FAIL(LIDO_ERR_CLOSED, "resource %u: there is none with this id (any more)",
+        return LIDO__FAIL(LIDO_ERR_CLOSED,
+                          "resource %u: there is none with this id (any more); lido_registry_next "
+                          "lists those there are",
                           .number = {resource_id});
     if (!visit->resource->panel)
-        return LIDO__FAIL(LIDO_ERR_UNSUPPORTED, "%s \"%s\": it has no panel to read or turn",
-                          .word = {visit->resource->info.kind, visit->resource->info.name});
+        return LIDO__FAIL(
+            LIDO_ERR_UNSUPPORTED,
+            "%s \"%s\": it has no panel to read or turn; lido_registry_next finds others",
+            .word = {visit->resource->info.kind, visit->resource->info.name});
     return LIDO_OK;
 }
 
@@ -145,7 +153,8 @@ lido_status lido_panel_read(uint64_t resource_id, uint64_t values[], uint64_t ca
         return status;
     uint64_t count = visit.resource->panel->dial_count;
     if (capacity < count)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "%s \"%s\": capacity is %u, its panel has %u dials",
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                          "%s \"%s\": capacity is %u, must be %u or more, a place for each dial",
                           .word = {visit.resource->info.kind, visit.resource->info.name},
                           .number = {capacity, count});
     read_all(visit.resource, all);
@@ -154,7 +163,8 @@ lido_status lido_panel_read(uint64_t resource_id, uint64_t values[], uint64_t ca
 }
 
 static lido_status fail_dial(const struct lido__resource *resource, const char *name) {
-    return LIDO__FAIL(LIDO_ERR_ARGUMENT, "%s \"%s\": it has no dial \"%s\"",
+    return LIDO__FAIL(LIDO_ERR_ARGUMENT,
+                      "%s \"%s\": it has no dial \"%s\"; lido_panel_of lists those it has",
                       .word = {resource->info.kind, resource->info.name, name});
 }
 
@@ -184,10 +194,11 @@ static lido_status place(const struct lido__resource *resource, const lido_setti
     if (dial->kind != LIDO_DIAL_KNOB)
         return LIDO__FAIL(LIDO_ERR_UNSUPPORTED, "%s \"%s\": %s %s",
                           .word = {resource->info.kind, resource->info.name, dial->name,
-                                   dial->kind == LIDO_DIAL_FIXED ? "is chosen at creation and stays"
-                                                                 : "is a figure, not a knob"});
+                                   dial->kind == LIDO_DIAL_FIXED
+                                       ? "is chosen at creation and stays; make the resource anew"
+                                       : "is a figure, not a knob; turn a knob instead"});
     if (taken >> *at & 1)
-        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "%s \"%s\": %s is there twice",
+        return LIDO__FAIL(LIDO_ERR_ARGUMENT, "%s \"%s\": %s is there twice; name each once",
                           .word = {resource->info.kind, resource->info.name, dial->name});
     if (setting->value < dial->low || setting->value > dial->high)
         return LIDO__FAIL(LIDO_ERR_ARGUMENT, "%s \"%s\": %s is %u, must be %u to %u",
@@ -203,9 +214,10 @@ static lido_status call_apply(const struct lido__resource *resource, const uint6
         return LIDO_OK;
     if (code < 0 && lido_last_status() == (lido_status)code)
         return (lido_status)code; /* a call of lido in it failed, and has told why */
-    return LIDO__FAIL(LIDO_ERR_CALLBACK, "%s \"%s\": its apply refused the values with code %d",
-                      .word = {resource->info.kind, resource->info.name},
-                      .number = {(uint64_t)(int64_t)code});
+    return LIDO__FAIL(
+        LIDO_ERR_CALLBACK,
+        "%s \"%s\": its apply refused the values with code %d; nothing was changed, turn others",
+        .word = {resource->info.kind, resource->info.name}, .number = {(uint64_t)(int64_t)code});
 }
 
 lido_status lido_panel_apply(uint64_t resource_id, lido_setting settings[], uint64_t count) {

@@ -142,8 +142,10 @@ lido_status lido__resource_insert(struct lido__resource *resource, const char *s
     resource->info.made_at = site;
     resource->info.made_ns = lido__sys.now_ns();
     if (!insert(resource))
-        return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "%s \"%s\": no memory to list it in the registry",
-                          .word = {resource->info.kind, resource->info.name});
+        return LIDO__FAIL(
+            LIDO_ERR_NO_MEMORY,
+            "%s \"%s\": no memory to list it in the registry; free some memory and call again",
+            .word = {resource->info.kind, resource->info.name});
     return LIDO_OK;
 }
 

@@ -86,7 +86,8 @@ static lido_status check(const lido_ring_options *options) {
 }
 
 static lido_status fail_no_memory(const lido_ring_options *options) {
-    return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "ring \"%s\": no memory for %u slots of %u bytes",
+    return LIDO__FAIL(LIDO_ERR_NO_MEMORY,
+                      "ring \"%s\": no memory for %u slots of %u bytes; use a smaller capacity",
                       .word = {options->name ? options->name : "unnamed"},
                       .number = {options->capacity, sizeof(struct lido__ring_slot)});
 }
@@ -167,7 +168,7 @@ static bool is_over(const struct lido_ring *ring, bool removes) {
 
 static lido_status fail_closed(const struct lido_ring *ring, bool removes) {
     return LIDO__FAIL(
-        LIDO_ERR_CLOSED, "ring \"%s\": it was closed%s",
+        LIDO_ERR_CLOSED, "ring \"%s\": it was closed%s; make another to go on",
         .word = {ring->resource.info.name, removes ? " and nothing is left in it" : ""});
 }
 
@@ -241,12 +242,25 @@ static uint64_t sleep_for(struct lido_ring *ring, const struct transfer *what,
     return moved;
 }
 
+static lido_status fail_late(const struct lido_ring *ring, bool removes, uint64_t timeout_ns) {
+    const char *name = ring->resource.info.name, *how = removes ? "empty" : "full";
+    if (timeout_ns == LIDO_FOREVER)
+        return LIDO__FAIL(LIDO_ERR_TIMEOUT,
+                          "ring \"%s\": it was %s up to the deadline; wait longer, or see to it "
+                          "that others keep up",
+                          .word = {name, how});
+    return LIDO__FAIL(
+        LIDO_ERR_TIMEOUT,
+        "ring \"%s\": it was %s for %t; wait longer, or see to it that others keep up",
+        .word = {name, how}, .number = {timeout_ns});
+}
+
 /* After a first look in vain. Returns how many could be moved in time; 0: lido_last_status() says
  * why. noinline, so that calls that need not wait stay short. */
 __attribute__((noinline)) static uint64_t
 wait_for(struct lido_ring *ring, const struct transfer *what, struct patience *patience) {
     bool removes = what->to != NULL;
-    uint64_t moved = 0;
+    uint64_t moved = 0, timeout_ns = patience->timeout_ns;
     for (int spin = 0; spin < LIDO_RING_SPINS && !moved && patience->timeout_ns != 0; spin++) {
         lido__pause();
         if (can_move(ring, removes))
@@ -261,8 +275,7 @@ wait_for(struct lido_ring *ring, const struct transfer *what, struct patience *p
     if (is_over(ring, removes))
         (void)fail_closed(ring, removes);
     else
-        (void)LIDO__FAIL(LIDO_ERR_TIMEOUT, "ring \"%s\": it was %s for as long as told",
-                         .word = {ring->resource.info.name, removes ? "empty" : "full"});
+        (void)fail_late(ring, removes, timeout_ns);
     return 0;
 }
 
@@ -272,10 +285,14 @@ __attribute__((noinline)) static lido_status refuse(struct lido_ring *ring, bool
     if (is_over(ring, removes))
         return fail_closed(ring, removes);
     if (removes)
-        return LIDO__FAIL(LIDO_ERR_EMPTY, "ring \"%s\": it is empty", .word = {name});
+        return LIDO__FAIL(LIDO_ERR_EMPTY,
+                          "ring \"%s\": it is empty; come later, or wait with a timeout",
+                          .word = {name});
     (void)lido__add(&ring->refused_full, 1, relaxed);
-    return LIDO__FAIL(LIDO_ERR_LIMIT, "ring \"%s\": it is full, its capacity is %u", .word = {name},
-                      .number = {ring->mask + 1});
+    return LIDO__FAIL(LIDO_ERR_LIMIT,
+                      "ring \"%s\": it is full, its capacity is %u; come later, wait with a "
+                      "timeout, or make it larger",
+                      .word = {name}, .number = {ring->mask + 1});
 }
 
 /* ---- One item ---------------------------------------------------------------------------- */
@@ -373,7 +390,9 @@ lido_status lido_ring_open_descriptor(lido_ring *ring, int *descriptor) {
     *descriptor = bell->descriptor;
     lido__unlock(&bell->lock);
     if (error)
-        return LIDO__FAIL(LIDO_ERR_SYSTEM, "ring \"%s\": no descriptor: eventfd: errno %u",
+        return LIDO__FAIL(LIDO_ERR_SYSTEM,
+                          "ring \"%s\": no descriptor: eventfd: errno %u; raise the limit of open "
+                          "files, or use the calls with a timeout",
                           .word = {ring->resource.info.name}, .number = {(uint64_t)error});
     return LIDO_OK;
 }

@@ -60,6 +60,15 @@ class BenchTest(unittest.TestCase):
             self.assertEqual((done.returncode, done.stdout), (2, ""))
             self.assertIn("no case's name holds the text of --only", done.stderr)
 
+    def test_a_peer_that_no_bench_has_is_refused_and_the_peers_are_named(self):
+        done = bench("object_pool", "ring", "--against", "aprr", "--no-progress")
+        self.assertEqual(2, done.returncode)
+        self.assertEqual("", done.stdout)
+        lines = done.stderr.splitlines()
+        self.assertEqual(2, len(lines), done.stderr)
+        self.assertRegex(lines[0], "^bench object_pool: --against is 'aprr', must be part of a peer's name: .*apr_reslist")
+        self.assertRegex(lines[1], "^bench ring: --against is 'aprr', .*rte_ring")
+
     def test_a_file_that_cannot_be_written_is_refused_before_the_work(self):
         done = bench("object_pool", "--quick", "--rounds", "1", "--only", "1 thread", "--against", "mutex",
                      "--json", "no/such/folder/x.json")

@@ -100,7 +100,7 @@ class Settings(unittest.TestCase):
     def test_what_went_before_a_wrong_set_is_undone(self):
         done = self.apply("[budget]\npressure_bytes = 1 MB\n[object_pool]\nobject_limit = 16\nobject_min = 17\n")
         self.assertEqual(done.returncode, 1)
-        self.assertIn("object_min is 17, above object_limit 16", done.stderr)
+        self.assertIn("object_min is 17, must not be above object_limit 16", done.stderr)
         self.assertIn("pressure_bytes = 400000000\n", done.stdout)
         self.assertIn("object_limit = 1\n", done.stdout)
 

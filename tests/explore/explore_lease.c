@@ -10,6 +10,7 @@
 #include "lease/fast.h"
 #include "lease/internal.h"
 #include "lease/sizing.h"
+#include "registry/registry.h"
 
 #include <lido/object_pool.h>
 
@@ -29,6 +30,8 @@ static lido_lease passed;
 #define ANY_TURN     "the turn of a lease is not compared"
 #define SAME_TURN    "a return leaves the turn as it was"
 #define SILENT_LEAVE "who leaves the queue tells nobody"
+#define UNRETIRED    "what was retired comes back as if it were not"
+#define UNTOLD       "a thread that ends tells threads alone"
 
 /* The linker sends calls from one file of the product to another here (--wrap). */
 void __real_lido__leases_unlock_and_wake(struct lido__leases *pool);
@@ -39,6 +42,11 @@ bool __real_lido__gate_settle(lido__gate *gate, void *empty, void *taken, bool r
                               uint64_t patience_ns);
 bool __wrap_lido__gate_settle(lido__gate *gate, void *empty, void *taken, bool reached,
                               uint64_t patience_ns);
+
+bool __real_lido__lease_note_back(struct lido__leases *pool, uint32_t slot);
+bool __wrap_lido__lease_note_back(struct lido__leases *pool, uint32_t slot);
+bool __real_lido__visit_begin(uint64_t id, struct lido__visit *visit);
+bool __wrap_lido__visit_begin(uint64_t id, struct lido__visit *visit);
 
 void __wrap_lido__leases_unlock_and_wake(struct lido__leases *pool) {
     if (explore_broken(NO_WAKE))
@@ -55,6 +63,15 @@ void __wrap_lido__sizing_sample(struct lido__leases *pool) {
     if (explore_broken(SILENT_LEAVE) && pool->first_waiter && !is_in_it)
         pool->first_waiter->is_woken = true; /* as if it had been told */
     __real_lido__sizing_sample(pool);
+}
+
+/* A lease that comes back: its mark is taken off, and forgotten. */
+bool __wrap_lido__lease_note_back(struct lido__leases *pool, uint32_t slot) {
+    return __real_lido__lease_note_back(pool, slot) && !explore_broken(UNRETIRED);
+}
+
+bool __wrap_lido__visit_begin(uint64_t id, struct lido__visit *visit) {
+    return !explore_broken(UNTOLD) && __real_lido__visit_begin(id, visit);
 }
 
 bool __wrap_lido__gate_settle(lido__gate *gate, void *empty, void *taken, bool reached,
@@ -327,6 +344,134 @@ static void ask_and_take(void) {
     give_back(slot);
 }
 
+/* Without waiting: a shelf cannot be reached while its thread goes on. */
+static void use_at_once_and_end(void) {
+    lido_lease lease;
+    if (get(0, &lease) == LIDO_OK) {
+        hold(&lease);
+        explore_check(put(&lease), "a good release was refused");
+    }
+    explore_sys_end_thread();
+}
+
+static void ask_and_take_and_end(void) {
+    ask_and_take();
+    explore_sys_end_thread();
+}
+
+/* Listed, as who asked is told at a thread's end by a visit. */
+static void pass(struct lido__resource *unused) {
+    (void)unused;
+}
+
+static const struct lido__kind no_kind = {"pool", pass, pass, pass};
+static struct lido__resource resource;
+
+static void setup_listed(void) {
+    setup_goes_away();
+    resource = (struct lido__resource){.kind = &no_kind};
+    explore_check(lido__resource_name(&resource, &no_kind, NULL, NULL) == LIDO_OK &&
+                      lido__resource_insert(&resource, NULL) == LIDO_OK,
+                  "not listed");
+    leases.id = resource.info.id;
+}
+
+static void finish_listed(void) {
+    lido__resource_remove(&resource);
+    finish();
+}
+
+/* ---- Everything back (P3) ---------------------------------------------------------------- */
+
+static uint64_t retired_count;
+static uint32_t ended[OBJECTS]; /* how often */
+static uint32_t built;
+
+static void setup_retired(void) {
+    setup_one();
+    retired_count = 0;
+    built = 1;
+    for (int i = 0; i < OBJECTS; i++)
+        ended[i] = 0;
+}
+
+static void end_slot(uint32_t slot) {
+    struct lido__slot *at = lido__slot_at(&leases, slot);
+    ended[(uint64_t *)lido__load(&at->object, relaxed) - objects]++;
+    lido__store(&at->object, NULL, relaxed);
+    lido__lease_vacate(&leases, slot);
+}
+
+/* As object_pool.c: a slot without an object gets one; what has to end is ended by who brings it. */
+static bool get_or_build(uint64_t timeout_ns, lido_lease *lease) {
+    struct lido__patience patience = {
+        .timeout_ns = timeout_ns, .deadline_ns = LIDO_FOREVER, .may_wait = true};
+    struct lido__lease_store *store = lido__lease_store_of(&leases);
+    struct lido__slot *at = store ? lido__lease_take(store) : NULL;
+    uint32_t slot = LIDO__NO_SLOT;
+    if (!at && lido__lease_claim(&leases, patience, &slot) != LIDO_OK)
+        return false;
+    if (!at)
+        at = lido__slot_at(&leases, slot);
+    if (!lido__load(&at->object, relaxed)) {
+        explore_check(built < OBJECTS, "more is built than ever ended");
+        lido__store(&at->object, &objects[built++], relaxed);
+    }
+    lido__lease_write(at, (uint32_t)explore_thread(), "here", lease);
+    return true;
+}
+
+static void put_or_end(const lido_lease *lease) {
+    struct lido__lease_store *store = lido__lease_store_of(&leases);
+    struct lido__slot *at = take_back(lease);
+    uint32_t slot;
+    explore_check(at != NULL, "a late release was refused");
+    enum lido__given given = store ? lido__lease_give(&leases, store, at) : LIDO__NOT_GIVEN;
+    if (given == LIDO__GIVEN_TOO_MUCH && lido__lease_empty_own(&leases, store))
+        while ((slot = lido__lease_claim_ending(&leases)) != LIDO__NO_SLOT)
+            end_slot(slot);
+    else if (given == LIDO__NOT_GIVEN && !lido__lease_put(&leases, at->number))
+        end_slot(at->number);
+}
+
+static void use_late(void) {
+    lido_lease lease;
+    explore_check(get_or_build(LIDO_FOREVER, &lease), "refused, though the object is idle");
+    hold(&lease);
+    lido__store(&signal, 1, release);
+    put_or_end(&lease);
+}
+
+static void use_unless_late(void) {
+    lido_lease lease;
+    if (!get_or_build(LIDO_MILLISECONDS(1), &lease))
+        return;
+    hold(&lease);
+    put_or_end(&lease);
+}
+
+static void return_all(void) {
+    while (lido__load(&signal, acquire) == 0)
+        lido__pause();
+    explore_check(lido__leases_return_all(&leases, &retired_count) == LIDO_OK, "not returned");
+}
+
+/* What was retired ended once, and has no place any more; what was not is there. */
+static void finish_retired(void) {
+    lido_lease lease;
+    uint64_t ends = 0;
+    explore_check(leases.waiting == 0 && !leases.first_waiter, "a waiter is left behind");
+    for (int i = 0; i < OBJECTS; i++) {
+        explore_check(ended[i] <= 1, "an object ended twice");
+        ends += ended[i];
+    }
+    explore_check(ends == retired_count && leases.count.retired == 0,
+                  "what was retired did not end, or something else did");
+    explore_check(get_or_build(0, &lease), "the place is lost");
+    explore_check(ended[(uint64_t *)lease.object - objects] == 0, "what has ended is handed out");
+    explore_check(leases.existing == 1 && leases.idle_count == 0, "the counts are wrong");
+}
+
 /* ---- Readers without the lock ------------------------------------------------------------ */
 
 /* As many chunks are there as the first directory has room for, or one fewer. */
@@ -439,6 +584,17 @@ const struct explore_kernel explore_lease_kernels[] = {
             0, setup_one, finish),
      .threads = {{"user", use}, {"asker", ask_and_cancel}, {"waiter", use}},
      .mutants = {KEEPS_SLOT, NO_WAKE}},
+    {KERNEL("ends_asked", "a thread that ends leaves its shelf to who asked, and tells it", 1, 1, 1,
+            setup_listed, finish_listed),
+     .threads = {{"ends", use_at_once_and_end},
+                 {"asker", ask_and_take_and_end},
+                 {"ends too", use_at_once_and_end}},
+     .mutants = {UNTOLD}},
+    {KERNEL("returns_all",
+            "what is out ends once, and its place is for who waits, or gives up just then", 1, 1, 1,
+            setup_retired, finish_retired),
+     .threads = {{"late", use_late}, {"returner", return_all}, {"hasty", use_unless_late}},
+     .mutants = {NO_BARRIER, UNRETIRED}},
     {KERNEL("fenced", "without membarrier all go through the lock", 2, 1, 0, setup_fenced, finish),
      .threads = {{"user", use_twice}, {"waiter", use}}},
     {KERNEL(

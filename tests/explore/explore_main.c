@@ -75,6 +75,7 @@ static const struct {
     {"src/lease/fast.h", NULL, "&lido__slot_at(leases, slot)->thread_id", EXPLORE_STORE, SKIP, 0,
      for_the_child},
     {"src/lease/fast.h", NULL, "&at->tick", EXPLORE_STORE, SKIP, 0, "an age is all that it tells"},
+    {"src/lease/fast.h", NULL, "&at->tick", EXPLORE_STORE, DELAY, 0, "the same"},
     {"src/lease/lease.c", NULL, "&lido__tick", EXPLORE_STORE, SKIP, 0, "the same"},
     {"src/lease/lease.c", "grow_calm", "&leases->keep", EXPLORE_STORE, SKIP, 0, any_number},
     {"src/lease/lease.c", "adjust_keep", "&leases->keep", EXPLORE_STORE, SKIP, 0, any_number},

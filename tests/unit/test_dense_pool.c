@@ -81,7 +81,7 @@ static const struct {
     {{.object_bytes = UINT64_MAX}, LIDO_ERR_ARGUMENT, "object_bytes is 18446744073709551615"},
     {{.object_bytes = 8, .object_limit = (1 << 30) + 1}, LIDO_ERR_ARGUMENT, "1073741825"},
     {{.object_bytes = 8, .at_limit = 2}, LIDO_ERR_UNSUPPORTED, "at_limit is 2"},
-    {{.object_bytes = 8, .at_limit = 1}, LIDO_ERR_ARGUMENT, "needs a limit"},
+    {{.object_bytes = 8, .at_limit = 1}, LIDO_ERR_ARGUMENT, "must be 1 or more where the oldest"},
     {{.object_bytes = 8, .object_limit = 9, .ready_count = 10},
      LIDO_ERR_ARGUMENT,
      "ready_count is 10"},
@@ -388,7 +388,8 @@ static void a_lower_limit_drops_the_oldest_at_once(void **state) {
     for (int i = 0; i < 10; i++)
         CHECK_EQ(lido_dense_pool_is_live(pool, handle[i]), i >= 6);
     CHECK_EQ(stats_of(pool).dropped, 6);
-    CHECK_FAILS(lido_dense_pool_set_object_limit(pool, 0), LIDO_ERR_ARGUMENT, "needs a limit");
+    CHECK_FAILS(lido_dense_pool_set_object_limit(pool, 0), LIDO_ERR_ARGUMENT,
+                "must be 1 or more where the oldest");
     end(pool);
 }
 

@@ -326,6 +326,24 @@ static void a_lock_whose_holder_ended_is_refused_to_all(void **state) {
     CHECK_OK(lido_mutex_destroy(&mutex));
 }
 
+static void lock_and_die(void *context) {
+    CHECK_OK(lido_mutex_lock_at(context, "dead.c:2"));
+}
+
+/* However many ended so after it. */
+static void the_first_of_many_that_ended_is_not_forgotten(void **state) {
+    (void)state;
+    enum { MANY = 100 };
+    static lido_mutex graves[MANY];
+    for (int i = 0; i < MANY; i++)
+        check_in_thread(lock_and_die, &graves[i]);
+    for (int i = 0; i < MANY; i++) {
+        CHECK_FAILS(lido_mutex_lock_for(&graves[i], LIDO_SECONDS(1)), LIDO_ERR_DEADLOCK,
+                    "has ended while it held it, locked at dead.c:2");
+        CHECK_OK(lido_mutex_destroy(&graves[i]));
+    }
+}
+
 struct family {
     lido_mutex *mine, *others;
 };
@@ -507,6 +525,7 @@ CHECK_MAIN(TEST(a_mutex_in_a_structure_needs_no_more_than_its_initialiser),
            TEST(whoever_closes_a_circle_is_told_and_the_others_go_on),
            TEST(a_chain_that_ends_in_a_running_thread_is_no_circle),
            TEST(a_lock_whose_holder_ended_is_refused_to_all),
+           TEST(the_first_of_many_that_ended_is_not_forgotten),
            TEST(a_child_holds_what_its_thread_held),
            TEST(a_lock_that_fork_caught_half_taken_is_refused_in_the_child),
            TEST(a_lock_that_fork_caught_kept_is_taken_in_the_child),

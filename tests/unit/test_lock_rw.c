@@ -279,6 +279,23 @@ static void a_signal_wakes_one_and_a_broadcast_all(void **state) {
     }
 }
 
+struct user_of_box {
+    struct mailbox *box;
+    uint64_t timeout_ns;
+    lido_status status;
+    const char *died_at; /* the wait is to fail, and to name this line */
+};
+
+static void wait_once(void *context) {
+    struct user_of_box *user = context;
+    CHECK_OK(lido_mutex_lock(&user->box->mutex));
+    user->status = lido_cond_wait(&user->box->filled, &user->box->mutex, user->timeout_ns);
+    if (user->died_at)
+        CHECK_ERROR_HAS(user->died_at);
+    else
+        CHECK_OK(lido_mutex_unlock(&user->box->mutex));
+}
+
 static void a_wait_without_a_signal_ends_at_its_deadline_with_the_mutex(void **state) {
     (void)state;
     struct mailbox box = {.mutex = LIDO_MUTEX_INIT("mail"), .filled = LIDO_COND_INIT};
@@ -306,6 +323,115 @@ static void a_mutex_given_up_for_a_signal_can_be_had_by_others(void **state) {
     CHECK_OK(lido_mutex_destroy(&box.mutex)); /* who was signalled may have slept for it */
 }
 
+/* ---- Conditions: the rest ---------------------------------------------------------------------- */
+
+static void all_of_time_is_a_deadline_and_none_is_too(void **state) {
+    (void)state;
+    struct mailbox box = {.mutex = LIDO_MUTEX_INIT("mail"), .filled = LIDO_COND_INIT};
+    CHECK_OK(lido_mutex_lock(&box.mutex));
+    uint64_t start_ns = lido_now_ns();
+    CHECK_FAILS(lido_cond_wait(&box.filled, &box.mutex, 0), LIDO_ERR_TIMEOUT, "no signal");
+    CHECK_EQ(lido_now_ns(), start_ns);
+    CHECK_OK(lido_mutex_unlock(&box.mutex));
+    for (uint64_t before = 0; before < 3; before++) {
+        struct check_thread thread;
+        struct user_of_box user = {&box, LIDO_FOREVER - before, LIDO_ERR_BUSY, NULL};
+        check_start(&thread, wait_once, &user);
+        check_await_sleepers(1);
+        CHECK_OK(lido_mutex_lock(&box.mutex));
+        lido_cond_signal(&box.filled);
+        CHECK_OK(lido_mutex_unlock(&box.mutex));
+        check_join(&thread);
+        CHECK_EQ(user.status, LIDO_OK);
+    }
+}
+
+/* No call of lido is a cancellation point: the thread ends later, with the mutex unlocked. */
+static void cancellation_does_not_interrupt_a_wait(void **state) {
+    (void)state;
+    struct mailbox box = {.mutex = LIDO_MUTEX_INIT("mail"), .filled = LIDO_COND_INIT};
+    struct user_of_box user = {&box, LIDO_FOREVER, LIDO_ERR_BUSY, NULL};
+    struct check_thread thread;
+    check_start(&thread, wait_once, &user);
+    check_await_sleepers(1);
+    CHECK_EQ(pthread_cancel(thread.id), 0);
+    CHECK_OK(lido_mutex_lock(&box.mutex));
+    CHECK_EQ(user.status, LIDO_ERR_BUSY); /* it waits still */
+    lido_cond_signal(&box.filled);
+    CHECK_OK(lido_mutex_unlock(&box.mutex));
+    check_join(&thread);
+    CHECK_EQ(user.status, LIDO_OK);
+    CHECK_OK(lido_mutex_destroy(&box.mutex));
+}
+
+static void wait_alone(void *context) {
+    struct mailbox *box = context;
+    lido_cond_broadcast(&box->filled); /* for threads that are not here */
+    CHECK_OK(lido_mutex_lock(&box->mutex));
+    CHECK_FAILS(lido_cond_wait(&box->filled, &box->mutex, LIDO_MILLISECONDS(5)), LIDO_ERR_TIMEOUT,
+                "5 ms");
+    CHECK_OK(lido_mutex_unlock(&box->mutex));
+}
+
+static void a_child_uses_a_condition_that_others_wait_for(void **state) {
+    (void)state;
+    struct mailbox box = {.mutex = LIDO_MUTEX_INIT("mail"), .filled = LIDO_COND_INIT};
+    struct user_of_box user = {&box, LIDO_FOREVER, LIDO_ERR_BUSY, NULL};
+    struct check_thread thread;
+    check_start(&thread, wait_once, &user);
+    check_await_sleepers(1);
+    CHECK_EQ(check_child(wait_alone, &box), 0);
+    CHECK_OK(lido_mutex_lock(&box.mutex));
+    lido_cond_signal(&box.filled);
+    CHECK_OK(lido_mutex_unlock(&box.mutex));
+    check_join(&thread);
+    CHECK_EQ(user.status, LIDO_OK);
+    CHECK_OK(lido_mutex_destroy(&box.mutex));
+}
+
+static void signal_and_end(void *context) {
+    struct mailbox *box = context;
+    CHECK_OK(lido_mutex_lock_at(&box->mutex, "ends.c:1"));
+    lido_cond_signal(&box->filled);
+}
+
+/* Its mutex is nobody's any more, and the waiter's neither. */
+static void a_wait_ends_when_the_mutex_died_with_its_holder(void **state) {
+    (void)state;
+    struct mailbox box = {.mutex = LIDO_MUTEX_INIT("mail"), .filled = LIDO_COND_INIT};
+    struct user_of_box user = {&box, LIDO_FOREVER, LIDO_ERR_BUSY, "ends.c:1"};
+    struct check_thread thread;
+    check_start(&thread, wait_once, &user);
+    check_await_sleepers(1);
+    check_in_thread(signal_and_end, &box);
+    check_join(&thread);
+    CHECK_EQ(user.status, LIDO_ERR_DEADLOCK);
+    CHECK_OK(lido_mutex_destroy(&box.mutex));
+}
+
+/* ---- More locks than a thread keeps a list of -------------------------------------------------- */
+
+static void who_holds_many_does_not_unlock_what_another_writes(void **state) {
+    (void)state;
+    enum { MANY = 10 };
+    lido_mutex many[MANY] = {{0}};
+    lido_rwlock lock = LIDO_RWLOCK_INIT("book");
+    struct check_gate inside = {0};
+    struct user writer = {.lock = &lock, .way = WRITE, .site = "w.c:1", .inside = &inside};
+    struct check_thread thread;
+    check_start(&thread, use, &writer);
+    check_gate_await(&inside, 1);
+    for (int i = 0; i < MANY; i++)
+        CHECK_OK(lido_mutex_lock(&many[i]));
+    CHECK_FAILS(lido_rwlock_unlock(&lock), LIDO_ERR_NOT_HELD, "locked at w.c:1");
+    for (int i = 0; i < MANY; i++)
+        CHECK_OK(lido_mutex_unlock(&many[i]));
+    check_gate_open(&inside);
+    check_join(&thread);
+    CHECK_EQ(writer.status, LIDO_OK);
+    CHECK_OK(lido_rwlock_destroy(&lock));
+}
+
 CHECK_MAIN(TEST(readers_read_together_and_a_writer_is_alone), TEST(nobody_passes_a_waiting_writer),
            TEST(a_writer_that_gives_up_lets_readers_pass), TEST(a_thread_may_not_take_it_twice),
            TEST(a_circle_through_readers_is_found),
@@ -314,4 +440,9 @@ CHECK_MAIN(TEST(readers_read_together_and_a_writer_is_alone), TEST(nobody_passes
            TEST(reading_and_writing_is_timed_once_in_1024),
            TEST(a_signal_wakes_one_and_a_broadcast_all),
            TEST(a_wait_without_a_signal_ends_at_its_deadline_with_the_mutex),
-           TEST(a_mutex_given_up_for_a_signal_can_be_had_by_others))
+           TEST(a_mutex_given_up_for_a_signal_can_be_had_by_others),
+           TEST(all_of_time_is_a_deadline_and_none_is_too),
+           TEST(cancellation_does_not_interrupt_a_wait),
+           TEST(a_child_uses_a_condition_that_others_wait_for),
+           TEST(a_wait_ends_when_the_mutex_died_with_its_holder),
+           TEST(who_holds_many_does_not_unlock_what_another_writes))

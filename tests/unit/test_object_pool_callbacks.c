@@ -140,7 +140,7 @@ static void a_callback_that_fails_costs_its_object_only(void **state) {
     in_each_callback(run_to_failure, say_seven);
 }
 
-/* Whatever a callback may ask of lido but for acquiring from its own pool. */
+/* Whatever a callback may ask of lido but for what would wait for its own pool. */
 static void ask_other_things(struct scene *scene) {
     lido_object_pool *other = NULL;
     lido_lease lease, invented = {scene, 0, 9};
@@ -169,6 +169,11 @@ static int acquire_again(struct scene *scene) {
     CHECK_FAILS(lido_object_pool_acquire_until(scene->pool, LIDO_FOREVER, &inner),
                 LIDO_ERR_DEADLOCK, "parsers");
     CHECK_FAILS(lido_object_pool_try_acquire(scene->pool, &inner), LIDO_ERR_DEADLOCK, "parsers");
+    CHECK_FAILS(lido_object_pool_prepare(scene->pool, PLACES), LIDO_ERR_DEADLOCK,
+                "prepare inside its own");
+    CHECK_FAILS(lido_object_pool_close(scene->pool, LIDO_FOREVER), LIDO_ERR_DEADLOCK,
+                "close inside its own");
+    CHECK_FAILS(lido_object_pool_destroy(scene->pool), LIDO_ERR_BUSY, "destroy inside its own");
     return 0;
 }
 

@@ -5,6 +5,8 @@
 
 #include <lido/object_leases.h>
 
+#include <setjmp.h>
+#include <stddef.h>
 #include <sys/eventfd.h>
 
 struct asker {
@@ -119,6 +121,89 @@ static void a_place_without_an_object_is_kept_and_given_back_too(void **state) {
     CHECK_FAILS(lido_object_pool_take(pool, &asker.request, &asker.lease), LIDO_ERR_CALLBACK,
                 "code 3");
     end(pool, &factory);
+}
+
+/* The release that told it would go on with a pool that is no more. */
+static void take_release_and_destroy(void *context) {
+    struct asker *asker = context;
+    asker->takes_at_once = true;
+    tell(asker);
+    CHECK_FAILS(lido_object_pool_destroy(asker->pool), LIDO_ERR_BUSY,
+                "destroy inside its own notify callback");
+}
+
+static void a_notification_does_not_end_its_pool(void **state) {
+    (void)state;
+    struct asker asker = {.told = 0};
+    lido_lease lease;
+    struct factory factory = factory_start();
+    lido_object_pool *pool = asker.pool = pool_of(&factory, 1);
+    CHECK_OK(
+        lido_object_pool_acquire_async(pool, &asker.request, take_release_and_destroy, &asker));
+    CHECK_EQ(asker.told, 1);
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    CHECK_OK(
+        lido_object_pool_acquire_async(pool, &asker.request, take_release_and_destroy, &asker));
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+    CHECK_EQ(asker.told, 2);
+    end(pool, &factory);
+}
+
+/* What an ending thread leaves behind goes to who asked: told in that thread, with nothing locked, so
+ * the notification may use the pool, which makes the thread another store there. */
+struct ender {
+    struct asker asker;
+    struct factory factory;
+    struct check_gate asked;
+    jmp_buf outside;
+    _Atomic uint64_t told_in, runs_in;
+};
+
+static int jump_out(void *context, void *object) {
+    struct ender *ender = (struct ender *)((char *)context - offsetof(struct ender, factory));
+    if (ender->told_in != 0)
+        return reset_object(context, object);
+    ((struct object *)object)->state = ENDED;
+    ender->factory.destroys++; /* as if: it is lost */
+    longjmp(ender->outside, 1);
+}
+
+static void tell_in(void *context) {
+    struct ender *ender = context;
+    ender->told_in = lido__thread_id();
+    tell(&ender->asker);
+}
+
+static void leave_a_callback_and_end(void *context) {
+    struct ender *ender = context;
+    lido_lease lease;
+    ender->runs_in = lido__thread_id();
+    CHECK_OK(lido_object_pool_acquire(ender->asker.pool, 0, &lease));
+    if (setjmp(ender->outside) == 0)
+        (void)lido_object_pool_release(ender->asker.pool, &lease);
+    check_gate_pass(&ender->asked);
+}
+
+static void the_end_of_a_thread_tells_who_asked(void **state) {
+    (void)state;
+    static struct ender ender;
+    struct check_thread thread;
+    ender.factory = factory_start();
+    ender.asker.takes_at_once = true;
+    CHECK_OK(lido_object_pool_create(
+        LIDO_OBJECT_POOL_OPTIONS(.object_limit = 1, .create = create_object, .reset = jump_out,
+                                 .destroy = destroy_object, .context = &ender.factory),
+        &ender.asker.pool));
+    check_start(&thread, leave_a_callback_and_end, &ender);
+    check_gate_await(&ender.asked, 1);
+    CHECK_OK(
+        lido_object_pool_acquire_async(ender.asker.pool, &ender.asker.request, tell_in, &ender));
+    CHECK_EQ(ender.asker.told, 0); /* the place is lost until the thread ends */
+    check_gate_open(&ender.asked);
+    check_join(&thread);
+    CHECK(ender.asker.told == 1 && ender.told_in == ender.runs_in);
+    CHECK_OK(lido_object_pool_destroy(ender.asker.pool));
+    factory_end(&ender.factory);
 }
 
 static void a_descriptor_becomes_readable(void **state) {
@@ -451,6 +536,7 @@ CHECK_MAIN(TEST(what_is_free_is_kept_for_the_request_at_once),
            TEST(requests_are_served_in_order_and_told_once),
            TEST(a_cancelled_request_is_never_told),
            TEST(a_place_without_an_object_is_kept_and_given_back_too),
+           TEST(the_end_of_a_thread_tells_who_asked), TEST(a_notification_does_not_end_its_pool),
            TEST(a_descriptor_becomes_readable),
            TEST(refusals_come_at_once_and_close_sends_all_away),
            TEST(in_a_forked_child_a_waiting_request_is_only_to_be_cancelled),

@@ -397,7 +397,7 @@ static void sizing_is_turned_on_and_off_in_a_running_pool(void **state) {
     CHECK_EQ(object_stats(pool).size, 25);
     lido_setting wrong[] = {{"object_limit", 10, 0}, {"object_min", 11, 0}};
     CHECK_FAILS(lido_panel_apply(pool_id(), wrong, 2), LIDO_ERR_ARGUMENT,
-                "object_min is 11, above");
+                "object_min is 11, must not be above");
     CHECK(object_stats(pool).object_limit == 30 && object_stats(pool).size == 25);
     CHECK_OK(lido_object_pool_set_object_limit(pool, 10));
     CHECK(object_stats(pool).size == 10 && object_stats(pool).existing == 10);

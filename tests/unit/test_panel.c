@@ -432,7 +432,7 @@ static void overtaking_is_no_knob_of_a_strict_pool(void **state) {
     lido_object_pool *pool = pool_of(&factory, 2);
     uint64_t id = id_of("object_pool");
     lido_setting wanted[] = {{"waiter_limit", 5, 0}, {"overtake_limit", 3, 0}};
-    CHECK_FAILS(lido_panel_apply(id, wanted, 2), LIDO_ERR_ARGUMENT, "for bounded order");
+    CHECK_FAILS(lido_panel_apply(id, wanted, 2), LIDO_ERR_ARGUMENT, "only bounded order");
     CHECK_EQ(dial(id, "waiter_limit"), 0);
     CHECK_OK(lido_object_pool_destroy(pool));
     factory_end(&factory);
@@ -498,7 +498,7 @@ static void the_panel_of_a_dense_pool_tells_its_figures_and_turns_it(void **stat
     CHECK(dial(id, "live") == 2 && dial(id, "dropped") == 4 && dial(id, "released") == 0);
     wanted.value = 0;
     CHECK_FAILS(lido_panel_apply(id, &wanted, 1), LIDO_ERR_ARGUMENT,
-                "dropping the oldest needs a limit");
+                "must be 1 or more where the oldest");
     CHECK_EQ(dial(id, "object_limit"), 2);
     lido_dense_pool_release_all(pool);
     CHECK_OK(lido_dense_pool_destroy(pool));
