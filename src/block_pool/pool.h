@@ -57,7 +57,8 @@ struct lido__magazine {
 
 /* What one thread has of one pool: a stack of blocks, P3 (stack.h), in the loaded magazine. */
 struct lido__store {
-    struct lido__near near; /* open: the pool; its address + 1 where fast paths must not work; NULL: closed */
+    struct lido__near
+        near; /* open: the pool; its address + 1 where fast paths must not work; NULL: closed */
     /* Acquired: granted - left. At -1 a slow call is due, for the pool's sake: a thread whose magazine
      * always suffices would never look after it. */
     _Atomic(int64_t) left;
@@ -65,13 +66,14 @@ struct lido__store {
     /* The least that top was since the owner's last slow call; of two places that keep it the lower one
      * counts, for where fast paths must not acquire `edge` is above all slots. */
     _Atomic(lido__slot *) edge, low;
-    lido__slot *floor, *end; /* of the slots, for fast paths: floor as edge; the owner's, under the lock */
+    lido__slot *floor,
+        *end; /* of the slots, for fast paths: floor as edge; the owner's, under the lock */
 
     /* Under the pool's lock. */
     struct lido__magazine *magazine; /* loaded; never NULL while the pool lives */
-    bool is_taken;                   /* by a visitor, up to `taken`, and closed until its owner comes */
-    bool is_fenced;                  /* the owner pays a fence, and reads this without the lock */
-    bool is_visited;                 /* by a visitor on its way */
+    bool is_taken;   /* by a visitor, up to `taken`, and closed until its owner comes */
+    bool is_fenced;  /* the owner pays a fence, and reads this without the lock */
+    bool is_visited; /* by a visitor on its way */
     bool is_resting;
     uint32_t exchange_count;
     lido__slot *taken;

@@ -20,7 +20,7 @@
 #include <string.h>
 
 enum {
-    DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
+    DRAIN_AGAIN_NS = 1000 * 1000, /* before stores that were out of reach are tried again */
     LINE_BYTES = 64,     /* of the cache: what one thread writes shares none with another's */
     FULL_MIN = 2,        /* full magazines that the depot keeps at least */
     EXCHANGES_OFTEN = 8, /* so many, and the blocks are spread: for who crosses an edge for ever */
@@ -545,9 +545,8 @@ static void grant(struct lido_block_pool *pool, struct lido__store *store, uint6
 /* With the lock held: a slow call that came for the pool's sake, and the pool wants nothing. Then
  * nothing that others read is touched: their lines stay theirs. */
 static bool renew(struct lido_block_pool *pool, struct lido__store *store) {
-    if (lido__load(&store->left, relaxed) > 0 || store->is_taken ||
-        lido__stack_count(store) == 0 || pool->is_tight ||
-        (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
+    if (lido__load(&store->left, relaxed) > 0 || store->is_taken || lido__stack_count(store) == 0 ||
+        pool->is_tight || (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
         return false;
     grant(pool, store, 0);
     return true;

@@ -27,9 +27,11 @@ extern const struct explore_kernel explore_block_pool_kernels[];
 extern const struct explore_kernel explore_object_pool_kernels[];
 
 static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels,     explore_gate_kernels,        explore_lock_kernels,
-    explore_ring_kernels,       explore_cond_kernels,        explore_lease_kernels,
-    explore_stack_kernels,      explore_block_pool_kernels,  explore_object_pool_kernels, NULL};
+    explore_litmus_kernels,      explore_gate_kernels,
+    explore_lock_kernels,        explore_ring_kernels,
+    explore_cond_kernels,        explore_lease_kernels,
+    explore_stack_kernels,       explore_block_pool_kernels,
+    explore_object_pool_kernels, NULL};
 
 #define under_lock "it stands under the lock, whose end is a release"
 #define any_number "any number is right there: it decides how much shelves are used"
@@ -105,8 +107,7 @@ static const struct {
     {"src/block_pool/fast.h", NULL, "&store->edge", EXPLORE_STORE, DELAY, 0, peak},
     {"src/block_pool/fast.h", NULL, "&store->left", EXPLORE_STORE, SKIP, 0, figure},
     {"src/block_pool/stack.h", "lido__stack_lower", "&store->top", EXPLORE_STORE, WEAKEN,
-     memory_order_relaxed,
-     "the fence of membarrier would do, but ThreadSanitizer knows no fences"},
+     memory_order_relaxed, "the fence of membarrier would do, but ThreadSanitizer knows no fences"},
     {"src/block_pool/store.c", NULL, "&store->left", EXPLORE_STORE, SKIP, 0,
      "a slow call that comes earlier or later is a question of speed"},
     {"src/block_pool/store.c", NULL, "&lido__near_lock", EXPLORE_LOCK, SKIP, 0, for_the_child},
@@ -339,11 +340,17 @@ static void run_site(const struct explore_site *site) {
 
 /* Whether this is an operation of a protocol that has kernels of its own. */
 static bool is_proved(const struct explore_site *site) {
-    static const char *const files[] = {
-        "src/base/gate.",       "src/base/word.",       "src/lock/rwword.",
-        "src/lock/cond.",       "src/ring/fast.",       "src/ring/bell.",
-        "src/lease/",           "src/block_pool/fast.", "src/block_pool/magazine.",
-        "src/block_pool/store.", "src/block_pool/stack."};
+    static const char *const files[] = {"src/base/gate.",
+                                        "src/base/word.",
+                                        "src/lock/rwword.",
+                                        "src/lock/cond.",
+                                        "src/ring/fast.",
+                                        "src/ring/bell.",
+                                        "src/lease/",
+                                        "src/block_pool/fast.",
+                                        "src/block_pool/magazine.",
+                                        "src/block_pool/store.",
+                                        "src/block_pool/stack."};
     bool is_listed = site->kind == EXPLORE_MEMBARRIER, is_met = false;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         is_listed |= strstr(site->file, files[i]) != NULL;
