@@ -30,4 +30,21 @@ static inline bool lido__count_down(_Atomic(int64_t) *left) {
 #endif
 }
 
+/* Whether the word holds something else than that, looked at after all stores before; the compiler moves
+ * nothing across. One instruction where a load and a comparison would be two. */
+static inline bool lido__differs(_Atomic(const void *) *word, const void *value) {
+#if defined(__x86_64__) && defined(__GCC_ASM_FLAG_OUTPUTS__) && !defined(__SANITIZE_THREAD__) &&   \
+    !defined(LIDO_ATOMIC_YIELD)
+    bool differs;
+    __asm__ volatile("cmpq %2, %1"
+                     : "=@ccne"(differs)
+                     : "m"(*(const void **)(void *)word), "r"(value)
+                     : "memory");
+    return differs;
+#else
+    lido__compiler_barrier();
+    return lido__load(word, relaxed) != value;
+#endif
+}
+
 #endif

@@ -44,8 +44,7 @@ struct lido__near *lido__near_find(uint64_t id, const void *owner) {
 
 bool lido__near_recall(uint64_t id, const void *owner) {
     struct lido__near *near = lido__thread_self->near[id % LIDO__NEAR_CHAINS];
-    if (near == lido__near_last ||
-        (lido__load(&near->owner, relaxed) != owner && lido__load(&near->back, relaxed) != owner))
+    if (near == lido__near_last || lido__load(&near->owner, relaxed) != owner)
         return false;
     lido__near_last = near;
     return true;
@@ -60,7 +59,7 @@ void lido__near_hang(uint64_t id, struct lido__near *near, const void *owner) {
 
 void lido__near_forget(struct lido__near *near) {
     lido__store(&near->owner, NULL, relaxed); /* under the lock, as its readers */
-    lido__store(&near->back, NULL, relaxed);  /* who still reads it uses what has ended */
+    lido__store(&near->open, NULL, relaxed);  /* who still reads it uses what has ended */
 }
 
 /* What the thread has near leaves it. Returns a list of it, with an owner where `leave` ran. */

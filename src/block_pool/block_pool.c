@@ -129,8 +129,11 @@ static bool set_up(struct lido_block_pool *pool, const lido_block_pool_options *
     pool->is_reserved = options->flags & LIDO_BLOCK_POOL_RESERVED;
     lido__slab_shape(pool, options);
     pool->is_tight = pool->limit && pool->limit < LIDO__LIMIT_FOR_STORES;
+    /* Pools without slabs have a view of the map as well: fast paths look there before anything else. */
+    if (!lido__map_open(&pool->map))
+        return false;
     if (options->mode == LIDO_BLOCK_POOL_SLABS)
-        return lido__map_open(&pool->map);
+        return true;
     pool->apart = lido__apart_make(options);
     return pool->apart != NULL;
 }
@@ -283,18 +286,25 @@ LIDO__MAY_INLINE void *lido_block_pool_acquire(lido_block_pool *pool) {
     return __builtin_expect(lido__fast_acquire(pool, &block), 1) ? block : slow_acquire_one(pool);
 }
 
-/* What this thread's magazine has, up to count, in one stay in the gate. */
+/* What this thread's magazine has, up to count, in one step down. */
 static uint64_t acquire_run(lido_block_pool *pool, uint64_t count, void **blocks) {
     struct lido__store *store = lido__store_last();
-    uint64_t taken = 0;
-    if (lido__peek(&store->near.owner) != pool)
+    if (lido__differs(&store->near.open, pool))
         return 0;
-    struct lido__magazine *magazine = lido__gate_enter_unfenced(&store->gate);
-    while (taken < count && lido__magazine_pop(store, magazine, &blocks[taken]))
-        taken++;
-    lido__gate_leave(&store->gate);
-    for (uint64_t i = 0; i < taken; i++)
+    lido__slot *top = lido__load(&store->top, relaxed), *to = top;
+    int64_t left = lido__load(&store->left, relaxed);
+    while (count > 0 && to > store->floor && left > 0)
+        to--, count--, left--;
+    if (to == top || !lido__stack_lower(store, top, to, pool, false))
+        return 0;
+    lido__store(&store->left, left, relaxed);
+    if (to < lido__load(&store->edge, relaxed))
+        lido__store(&store->edge, to, relaxed);
+    uint64_t taken = (uint64_t)(top - to);
+    for (uint64_t i = 0; i < taken; i++) {
+        blocks[i] = lido__load(top - 1 - i, relaxed);
         lido__canary_clear(blocks[i]);
+    }
     return taken;
 }
 
@@ -381,21 +391,11 @@ LIDO__MAY_INLINE lido_status lido_block_pool_release_at(lido_block_pool *pool, v
                                                                 : slow_release(pool, block, site);
 }
 
-/* As many from the front as this thread's magazine takes, in one stay in the gate. */
+/* As many from the front as this thread's magazine takes. */
 static uint64_t release_run(lido_block_pool *pool, uint64_t count, void *const *blocks) {
-    struct lido__store *store = lido__store_last();
     uint64_t i = 0;
-    if (lido__peek(&store->near.back) != pool)
-        return 0;
-    struct lido__magazine *magazine = lido__gate_enter_unfenced(&store->gate);
-    for (; i < count && lido__is_block(pool, blocks[i]) && !lido__canary_is_set(blocks[i]); i++) {
-        lido__canary_set(blocks[i]);
-        if (lido__magazine_push(magazine, blocks[i]))
-            continue;
-        lido__canary_clear(blocks[i]); /* lest the slow call search for it */
-        break;
-    }
-    lido__gate_leave(&store->gate);
+    while (i < count && lido__fast_release(pool, blocks[i]))
+        i++;
     return i;
 }
 

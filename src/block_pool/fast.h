@@ -1,16 +1,13 @@
 /* SPDX-License-Identifier: MIT
  * The fast paths: a block from this thread's magazine, and back into it.
  *
- * They write to this thread's store and magazine and to the block's first word, and read from the
- * pool what is fixed and from the map what changes when blocks are made. No locked instruction, no
+ * They write to this thread's store and magazine and to the block's first word (how: P3, stack.h), and
+ * read from the pool what is fixed and from the map what changes when blocks are made. No locked instruction, no
  * line that two threads write, no call. What they cannot serve, they leave as it was. */
 #ifndef LIDO_SRC_BLOCK_POOL_FAST_H
 #define LIDO_SRC_BLOCK_POOL_FAST_H
 
-#include "block_pool/canary.h"
-#include "block_pool/pool.h"
-
-#include "base/counter.h"
+#include "block_pool/stack.h"
 
 /* Of an exported function: may be copied into its callers when they are linked with LTO. clang has
  * no word for that. */
@@ -20,69 +17,29 @@
 #define LIDO__MAY_INLINE extern inline
 #endif
 
-/* Called from two places each, the fast one and the slow one's second try: a compiler that has the
- * choice would make a call of it. */
-#define LIDO__ALWAYS_INLINE static inline __attribute__((always_inline))
-
-/* &magazine->block[i], in bytes: written so, it becomes one address, not a sum. */
-static inline _Atomic(void *) *lido__slot(struct lido__magazine *magazine, size_t i) {
-    char *start = (char *)magazine + offsetof(struct lido__magazine, block);
-    return (_Atomic(void *) *)(void *)(start + i * sizeof(void *));
-}
-
-/* P1, owner, both from within the gate. The block that came back last waits in `hot`, not on the stack:
- * its address is then one load away, where count and slot are two, one after the other; and the
- * processor lets no later load pass a store into a block whose address it does not know yet. What
- * the owner alone writes it reads plainly. */
-static inline bool lido__magazine_pop(struct lido__store *store, struct lido__magazine *magazine,
-                                      void **block) {
-    void *hot = lido__load(&magazine->hot, relaxed);
-    if (__builtin_expect((uintptr_t)hot > LIDO__HOT_NEVER, 1)) {
-        bool is_due = lido__count_down(&store->left);
-        if (__builtin_expect(is_due, 0))
-            return false;
-        *block = hot;
-        lido__store(&magazine->hot, NULL, relaxed);
-        return true;
-    }
-    size_t count = lido__load(&magazine->count, relaxed);
-    if (__builtin_expect(count == 0, 0) || __builtin_expect(lido__count_down(&store->left), 0))
-        return false;
-    *block = lido__load(lido__slot(magazine, count - 1), relaxed);
-    lido__store(&magazine->count, count - 1, relaxed);
-    if (__builtin_expect(count <= lido__peek(&magazine->low), 0))
-        lido__store(&magazine->low, count - 1, relaxed);
-    return true;
-}
-
-static inline bool lido__magazine_push(struct lido__magazine *magazine, void *block) {
-    /* Release, here and below: whoever looks for a block under the lock sees it if he sees this. */
-    if (__builtin_expect(lido__load(&magazine->hot, relaxed) == NULL, 1)) {
-        lido__store(&magazine->hot, block, release);
-        return true;
-    }
-    size_t count = lido__load(&magazine->count, relaxed);
-    if (__builtin_expect(count >= magazine->capacity, 0))
-        return false;
-    lido__store(lido__slot(magazine, count), block, relaxed);
-    lido__store(&magazine->count, count + 1, release);
-    return true;
-}
-
-/* The slow paths' forms, for any store. */
+/* The slow paths' forms, for any store of this thread: they need no canary, and pay the fence. */
 static inline void *lido__store_pop(struct lido__store *store) {
-    void *block = NULL;
-    bool has_one = lido__magazine_pop(store, lido__gate_enter(&store->gate), &block);
-    lido__gate_leave(&store->gate);
-    return has_one ? block : NULL;
+    const void *open = lido__load(&store->near.open, relaxed);
+    lido__slot *top = lido__load(&store->top, relaxed);
+    if (!open || top == store->magazine->block || lido__load(&store->left, relaxed) <= 0)
+        return NULL;
+    void *block = lido__load(top - 1, relaxed);
+    if (!lido__stack_lower(store, top, top - 1, open, store->is_fenced))
+        return NULL;
+    (void)lido__count_down(&store->left);
+    if (top - 1 < lido__load(&store->low, relaxed))
+        lido__store(&store->low, top - 1, relaxed);
+    return block;
 }
 
 static inline bool lido__store_push(struct lido__store *store, void *block, bool has_canary) {
+    lido__slot *top = lido__load(&store->top, relaxed);
+    if (!lido__load(&store->near.open, relaxed) || top == store->end)
+        return false;
     if (has_canary)
         lido__canary_set(block);
-    bool is_in = lido__magazine_push(lido__gate_enter(&store->gate), block);
-    lido__gate_leave(&store->gate);
-    return is_in;
+    lido__stack_raise(store, top, block);
+    return true;
 }
 
 /* The store that this thread used last; it is the pool's if that is its owner. */
@@ -110,31 +67,43 @@ static inline bool lido__is_block(const struct lido_block_pool *pool, const void
            offset * pool->per_stride < pool->per_stride;
 }
 
+/* P3, owner. */
 LIDO__ALWAYS_INLINE bool lido__fast_acquire(struct lido_block_pool *pool, void **block) {
     struct lido__store *store = lido__store_last();
-    if (__builtin_expect(lido__peek(&store->near.owner) != pool, 0))
+    if (__builtin_expect(lido__differs(&store->near.open, pool), 0))
         return false;
-    bool has_one = lido__magazine_pop(store, lido__gate_enter_unfenced(&store->gate), block);
-    lido__gate_leave(&store->gate);
-    if (__builtin_expect(has_one, 1))
-        lido__canary_clear(*block);
-    return has_one;
+    lido__slot *top = lido__peek(&store->top);
+    if (__builtin_expect(top <= lido__peek(&store->edge), 0)) {
+        if (top <= store->floor)
+            return false;
+        lido__store(&store->edge, top - 1, relaxed);
+    }
+    void *found = lido__load(top - 1, relaxed);
+    if (__builtin_expect(lido__count_down(&store->left), 0))
+        return false;
+    if (__builtin_expect(!lido__stack_lower(store, top, top - 1, pool, false), 0)) {
+        lido__store(&store->left, lido__load(&store->left, relaxed) + 1, relaxed);
+        return false;
+    }
+    lido__canary_clear(found);
+    *block = found;
+    return true;
 }
 
-/* The canary is set before the gate is entered, beside what the user wrote: stores to the same line, one after
- * the other, cost half. Without room it goes again, lest the slow call search for the block. */
+/* P3, owner. The look comes after the checks: a block whose canary went back to the system with its page was
+ * taken from the stack by a visit before, so who saw no canary for that reason finds the stack closed. */
 LIDO__ALWAYS_INLINE bool lido__fast_release(struct lido_block_pool *pool, void *block) {
     struct lido__store *store = lido__store_last();
-    if (__builtin_expect(lido__peek(&store->near.back) != pool, 0) ||
-        __builtin_expect(!lido__is_block(pool, block), 0) ||
-        __builtin_expect(lido__canary_is_set(block), 0))
+    if (__builtin_expect(!lido__is_block(pool, block), 0) ||
+        __builtin_expect(lido__canary_is_set(block), 0) ||
+        __builtin_expect(lido__differs(&store->near.open, pool), 0))
+        return false;
+    lido__slot *top = lido__peek(&store->top);
+    if (__builtin_expect(top == store->end, 0))
         return false;
     lido__canary_set(block);
-    bool is_in = lido__magazine_push(lido__gate_enter_unfenced(&store->gate), block);
-    lido__gate_leave(&store->gate);
-    if (__builtin_expect(!is_in, 0))
-        lido__canary_clear(block);
-    return is_in;
+    lido__stack_raise(store, top, block);
+    return true;
 }
 
 #endif

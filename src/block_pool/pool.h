@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT
  * What a block pool consists of.
  *
- *      thread     store --> magazine --> spare magazine       no lock: its thread works on it, in the
- *                   |                                         gate P1; others take it from there
+ *      thread     store --> magazine --> spare magazine       no lock: its thread works on the first,
+ *                   |                                         by P3; others take blocks from there
  *      pool       depot: full and empty magazines             pool->lock
  *                   |
  *                 slabs: a bit for each free block            pool->lock
@@ -38,7 +38,6 @@ enum {
     /* ... this many: two magazines and their store stay below a page of 4 KiB. */
     LIDO__MAGAZINE_BLOCKS = 224,
     LIDO__MAGAZINE_BLOCKS_MIN = 4,
-    LIDO__HOT_NEVER = 1, /* no block's address */
     LIDO__SLAB_LISTS = 8,
     LIDO__REFILL_MIN = 4,
     LIDO__GRANT = 1024,          /* acquisitions from one slow call to the next, at most */
@@ -46,38 +45,44 @@ enum {
     LIDO__LIMIT_FOR_STORES = 16, /* pools with a lower limit work without stores */
 };
 
-/* Free blocks, as a stack, and apart from it the one that came back last. Written by the owner of the
- * store in its gate, and under the lock. Push and pop take effect by one store, of hot or of count;
- * slow calls put what is hot on the stack, for which that has room for one more. */
+typedef _Atomic(void *) lido__slot;
+
+/* Free blocks. While it is loaded, the store says how many; its slots are then written by the owner of
+ * the store without the lock. All else under the lock. */
 struct lido__magazine {
-    _Atomic(void *) hot;   /* NULL: none; LIDO__HOT_NEVER: none, and no room */
-    _Atomic(size_t) count; /* on the stack */
-    size_t capacity;
-    /* The least that has been here since the owner's last slow call: the stack's count, as pop takes
-     * from the stack only what is not hot. */
-    _Atomic(size_t) low;
-    _Atomic(struct lido__magazine *) spare; /* in a store: the second one; in the depot: the next */
-    _Atomic(void *) block[];
+    size_t count, capacity;
+    struct lido__magazine *spare; /* in a store: the second one; in the depot: the next */
+    lido__slot block[];
 };
 
-/* What one thread has of one pool. */
+/* What one thread has of one pool: a stack of blocks, P3 (stack.h), in the loaded magazine. */
 struct lido__store {
-    /* owner: the pool, or its address + 1 where fast paths must not acquire, or NULL when it has ended;
-     * back: the pool, where fast paths may release */
-    struct lido__near near;
-    lido__gate gate; /* leads to the magazine, or to lido__magazine_none */
+    struct lido__near
+        near; /* open: the pool; its address + 1 where fast paths must not work; NULL: closed */
     /* Acquired: granted - left. At -1 a slow call is due, for the pool's sake: a thread whose magazine
      * always suffices would never look after it. */
     _Atomic(int64_t) left;
-    int64_t granted;     /* under the pool's lock */
-    _Atomic(size_t) low; /* the least in both magazines, of exchanges since the last slow call */
-    uint32_t exchange_count;             /* the owner's */
-    struct lido__store *previous, *next; /* of the same pool, under its lock */
+    _Atomic(lido__slot *) top; /* the slot for the next block to come; written by the owner alone */
+    /* The least that top was since the owner's last slow call; of two places that keep it the lower one
+     * counts, for where fast paths must not acquire `edge` is above all slots. */
+    _Atomic(lido__slot *) edge, low;
+    lido__slot *floor,
+        *end; /* of the slots, for fast paths: floor as edge; the owner's, under the lock */
+
+    /* Under the pool's lock. */
+    struct lido__magazine *magazine; /* loaded; never NULL while the pool lives */
+    bool is_taken;   /* by a visitor, up to `taken`, and closed until its owner comes */
+    bool is_fenced;  /* the owner pays a fence, and reads this without the lock */
+    bool is_visited; /* by a visitor on its way */
+    bool is_resting;
+    uint32_t exchange_count;
+    lido__slot *taken;
+    int64_t granted;
+    size_t least; /* in both magazines, of exchanges since the last slow call */
+    struct lido__store *previous, *next; /* of the same pool */
     struct lido_block_pool *pool;
     const struct lido__thread *thread;
-    struct lido__magazine *taken; /* by a visitor on its way, under its lock */
     uint64_t seen_acquired, seen; /* when the pool last looked whether its thread rests */
-    bool is_resting;
 };
 
 struct lido__slab {
@@ -165,9 +170,6 @@ struct lido_block_pool {
     uint64_t doubles; /* found in the stores, too late for the caller to be told */
     _Atomic(uint64_t) refused_release;
 };
-
-/* Serves nobody: no block and no room. */
-extern struct lido__magazine lido__magazine_none;
 
 /* With the lock held: blocks out and in magazines of stores. */
 static inline uint64_t lido__drawn(const struct lido_block_pool *pool) {

@@ -20,19 +20,16 @@
 #include <string.h>
 
 enum {
-    DRAIN_PATIENCE_NS = 200 * 1000, /* for all stores of one visit */
-    DRAIN_AGAIN_NS = 1000 * 1000,   /* before stores that were out of reach are tried again */
+    DRAIN_AGAIN_NS = 1000 * 1000, /* before stores that were out of reach are tried again */
     LINE_BYTES = 64,     /* of the cache: what one thread writes shares none with another's */
     FULL_MIN = 2,        /* full magazines that the depot keeps at least */
     EXCHANGES_OFTEN = 8, /* so many, and the blocks are spread: for who crosses an edge for ever */
 };
 
-struct lido__magazine lido__magazine_none = {.hot = (void *)LIDO__HOT_NEVER};
-
 /* ---- Magazines, with the lock held ------------------------------------------------------- */
 
 static size_t magazine_bytes(const struct lido_block_pool *pool) {
-    size_t bytes = sizeof(struct lido__magazine) + (pool->magazine_blocks + 1) * sizeof(void *);
+    size_t bytes = sizeof(struct lido__magazine) + pool->magazine_blocks * sizeof(void *);
     return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
 }
 
@@ -47,12 +44,15 @@ static struct lido__magazine *make_magazine(const struct lido_block_pool *pool) 
 
 /* Moves what is in a magazine that nobody else works on into the slabs. A block that is free there
  * already was released twice, and written to between so that its canary did not tell. */
-static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    lido__magazine_cool(magazine);
-    for (uint32_t i = lido__magazine_count(magazine); i-- > 0;)
-        if (!lido__slab_put(pool, lido__load(&magazine->block[i], relaxed)))
+static void digest_slots(struct lido_block_pool *pool, const lido__slot *slots, size_t count) {
+    while (count-- > 0)
+        if (!lido__slab_put(pool, lido__load(&slots[count], relaxed)))
             pool->doubles++;
-    lido__magazine_set_count(magazine, 0);
+}
+
+static void digest(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+    digest_slots(pool, magazine->block, magazine->count);
+    magazine->count = 0;
 }
 
 /* Forwards, so that blocks may move down within a magazine. */
@@ -79,8 +79,7 @@ static uint32_t full_max(const struct lido_block_pool *pool) {
 }
 
 static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    lido__magazine_cool(magazine);
-    lido__magazine_set_spare(magazine, NULL);
+    magazine->spare = NULL;
     if (lido__magazine_count(magazine) > 0 &&
         (pool->is_tight || pool->full_count >= full_max(pool)))
         digest(pool, magazine);
@@ -92,47 +91,69 @@ static void give_to_depot(struct lido_block_pool *pool, struct lido__magazine *m
 
 /* ---- A store's magazines, with the lock held --------------------------------------------- */
 
-/* The owner field of a store that fast paths do not acquire from differs from its pool's address by 1. */
+/* A store that fast paths do not find as the pool's differs from its address by 1. */
 static const void *hidden(const struct lido_block_pool *pool) {
     return (const char *)pool + 1;
 }
 
-static void show_or_hide(struct lido__store *store) {
-#ifdef LIDO_GATE_FENCED
-    bool is_fenced = false; /* fast paths pay the fence */
-#else
-    bool is_fenced = lido__load(&store->gate.fenced, relaxed) != 0;
-#endif
+/* P3, owner. Fast paths pay no fence, so they must not find a store that needs one. */
+static void open_store(struct lido__store *store) {
     const struct lido_block_pool *pool = store->pool;
-    bool is_open = !is_fenced && pool->has_canary;
-    lido__store(&store->near.owner, is_open && !pool->is_zeroed ? pool : hidden(pool), relaxed);
-    lido__store(&store->near.back, is_open ? pool : NULL, relaxed);
+#ifndef LIDO_GATE_FENCED /* there fast paths pay the fence */
+    store->is_fenced = store->is_fenced || !lido__gate_can_reach();
+#endif
+    lido__store(&store->near.open,
+                store->is_fenced || !pool->has_canary ? hidden(pool) : (const void *)pool, relaxed);
 }
 
-/* Nobody visits while the lock is held: the exchange cannot fail. Fast paths pay no fence; should the
- * gate need one by now, they must not find the store. */
+/* The owner, of an open store. */
 static void load(struct lido__store *store, struct lido__magazine *next) {
-    void *seen = lido__load(&store->gate.store, relaxed);
-    lido__magazine_cool(next);
-    lido__store(&next->low, lido__magazine_count(next), relaxed);
-    (void)lido__gate_swap(&store->gate, seen, next);
-    show_or_hide(store);
+    store->magazine = next;
+    store->end = next->block + next->capacity;
+    store->floor = store->pool->is_zeroed ? store->end : next->block;
+    lido__stack_set_count(store, next->count);
+    next->count = 0;
+}
+
+/* P3, visitor, of a closed stack and after his barrier. */
+static void take(struct lido_block_pool *pool, struct lido__store *store) {
+    struct lido__magazine *spare = store->magazine->spare;
+    lido__slot *from = NULL;
+    size_t count = lido__stack_take(store, &from);
+    digest_slots(pool, from, count);
+    store->magazine->spare = NULL;
+    if (spare)
+        give_to_depot(pool, spare);
 }
 
 /* Gives the two magazines of a store up: to the depot, and from it to the slabs. */
-static void give_up(struct lido_block_pool *pool, struct lido__magazine *magazine) {
-    /* No more than two: a thread that vanished in exchange() left a circle. */
-    struct lido__magazine *spare = lido__magazine_spare(magazine);
+static void give_up(struct lido_block_pool *pool, struct lido__store *store) {
+    struct lido__magazine *magazine = store->magazine, *spare = magazine->spare;
+    lido__stack_gather(store);
+    magazine->count = lido__stack_count(store);
     give_to_depot(pool, magazine);
     if (spare)
         give_to_depot(pool, spare);
 }
 
+/* The child of a fork: memory was copied page by page while the owner went on, so his top may be newer
+ * than his slots. What is free carries the canary. */
+static void salvage(struct lido_block_pool *pool, struct lido__store *store) {
+    size_t count = lido__stack_count(store);
+    const lido__slot *bottom = lido__stack_bottom(store);
+    while (count-- > 0) {
+        uint32_t i = 0;
+        void *block = lido__load(&bottom[count], relaxed);
+        const struct lido__slab *slab = lido__slab_find(pool, block, &i);
+        if (slab && !lido__slab_is_free(slab, i) &&
+            (!pool->has_canary || lido__canary_is_set(block)))
+            (void)lido__slab_put(pool, block);
+    }
+    lido__store(&store->top, lido__stack_bottom(store), relaxed);
+}
+
 static uint32_t cached_in(struct lido__store *store) {
-    struct lido__magazine *magazine = lido__store_loaded(store);
-    return magazine ? lido__magazine_count(magazine) +
-                          lido__magazine_count(lido__magazine_spare(magazine))
-                    : 0;
+    return (uint32_t)lido__stack_count(store) + lido__magazine_count(store->magazine->spare);
 }
 
 uint64_t lido__store_cached(const struct lido_block_pool *pool) {
@@ -159,12 +180,8 @@ uint64_t lido__store_acquired(const struct lido_block_pool *pool) {
 void lido__store_note_peak(struct lido_block_pool *pool) {
     uint64_t low = 0;
     for (struct lido__store *store = pool->stores; store; store = store->next) {
-        struct lido__magazine *magazine = lido__store_loaded(store);
-        size_t now = magazine ? lido__load(&magazine->low, relaxed) +
-                                    lido__magazine_count(lido__magazine_spare(magazine))
-                              : 0;
-        size_t before = lido__load(&store->low, relaxed);
-        low += now < before ? now : before;
+        size_t now = lido__stack_low(store) + lido__magazine_count(store->magazine->spare);
+        low += now < store->least ? now : store->least;
     }
     uint64_t drawn = lido__drawn(pool);
     if (drawn > low && drawn - low > pool->live_peak)
@@ -174,12 +191,7 @@ void lido__store_note_peak(struct lido_block_pool *pool) {
 /* ---- Life of a store --------------------------------------------------------------------- */
 
 struct lido__store *lido__store_find(struct lido_block_pool *pool) {
-    uint64_t id = pool->resource.info.id;
-    struct lido__near *near = lido__thread_self->near[id % LIDO__NEAR_CHAINS];
-    if (lido__load(&near->owner, relaxed) != hidden(pool))
-        near = lido__near_find(id, pool);
-    if (!near)
-        near = lido__near_find(id, hidden(pool));
+    struct lido__near *near = lido__near_find(pool->resource.info.id, pool);
     if (near)
         lido__near_last = near;
     return (struct lido__store *)(void *)near;
@@ -193,15 +205,15 @@ static struct lido__store *make_store(struct lido_block_pool *pool) {
         return NULL;
     }
     memset(store, 0, sizeof *store);
-    lido__gate_init(&store->gate, magazine);
-    lido__store(&store->low, SIZE_MAX, relaxed);
+    store->magazine = magazine;
+    store->least = SIZE_MAX;
     return store;
 }
 
 static void free_store(struct lido__store *store) {
     if (!store)
         return;
-    lido__sys.free(lido__store_loaded(store));
+    lido__sys.free(store->magazine);
     lido__sys.free(store);
 }
 
@@ -219,18 +231,18 @@ static void adopt(struct lido_block_pool *pool, struct lido__store *store) {
     store->thread = lido__thread_self;
     store->near.leave = leave_at_exit;
     lido__near_hang(pool->resource.info.id, &store->near, pool);
-    show_or_hide(store);
+    load(store, store->magazine);
+    open_store(store);
     lido__near_last = &store->near;
 }
 
 /* With the lock held: takes all from a store and out of the pool's list. */
 static void leave(struct lido_block_pool *pool, struct lido__store *store, bool vanished) {
     lido__store_note_peak(pool);
-    struct lido__magazine *magazine = vanished
-                                          ? lido__gate_adopt(&store->gate, &lido__magazine_none)
-                                          : lido__gate_close(&store->gate, &lido__magazine_none);
-    if (magazine != &lido__magazine_none)
-        give_up(pool, magazine);
+    lido__stack_close(store);
+    if (vanished)
+        salvage(pool, store);
+    give_up(pool, store);
     pool->acquired_past += acquired_by(store);
     *(store->previous ? &store->previous->next : &pool->stores) = store->next;
     if (store->next)
@@ -307,7 +319,7 @@ lido_status lido__store_prepare(void) {
 
 static void free_list(struct lido__magazine *magazine) {
     for (struct lido__magazine *next; magazine; magazine = next) {
-        next = lido__magazine_spare(magazine);
+        next = magazine->spare;
         lido__sys.free(magazine);
     }
 }
@@ -342,15 +354,20 @@ static struct lido__store *own_store(const struct lido_block_pool *pool) {
     return store;
 }
 
+static void flush(struct lido_block_pool *pool, struct lido__store *own) {
+    digest_slots(pool, lido__stack_bottom(own), lido__stack_count(own));
+    own->is_taken = own->is_taken || pool->is_tight;
+    lido__stack_set_count(own, 0);
+    own->taken = own->magazine->block;
+    if (own->magazine->spare)
+        digest(pool, own->magazine->spare);
+}
+
 void lido__store_flush_own(struct lido_block_pool *pool) {
-    struct lido__store *store = own_store(pool);
-    struct lido__magazine *magazine = store ? lido__store_loaded(store) : NULL;
-    if (!magazine)
-        return;
+    struct lido__store *own = own_store(pool);
     lido__store_note_peak(pool);
-    digest(pool, magazine);
-    if (lido__magazine_spare(magazine))
-        digest(pool, lido__magazine_spare(magazine));
+    if (own)
+        flush(pool, own);
 }
 
 uint64_t lido__store_note_resting(struct lido_block_pool *pool) {
@@ -373,28 +390,24 @@ static uint64_t drain(struct lido_block_pool *pool, bool resting) {
     bool any = false;
     lido__store_note_peak(pool);
     for (struct lido__store *store = pool->stores; store; store = store->next) {
-        store->taken = NULL;
-        if (store != own && (store->is_resting || !resting) &&
-            (pool->is_tight || cached_in(store) > 0))
-            store->taken = lido__gate_take(&store->gate, &lido__magazine_none);
-        any |= store->taken != NULL;
+        store->is_visited = store != own && (store->is_resting || !resting) &&
+                            ((pool->is_tight && !store->is_taken) || cached_in(store) > 0);
+        if (store->is_visited)
+            lido__stack_close(store);
+        any |= store->is_visited;
     }
     pool->unreachable = 0;
     if (!any)
         return 0;
     bool reached = lido__gate_barrier();
-    uint64_t end_ns = lido__sys.now_ns() + DRAIN_PATIENCE_NS;
     for (struct lido__store *store = pool->stores; store; store = store->next) {
-        if (!store->taken)
+        if (!store->is_visited)
             continue;
-        uint64_t now_ns = lido__sys.now_ns();
-        uint64_t patience_ns = now_ns < end_ns ? end_ns - now_ns : 0;
-        if (lido__gate_settle(&store->gate, &lido__magazine_none, store->taken, reached,
-                              patience_ns))
-            give_up(pool, store->taken);
+        /* Out of reach it stays closed, with all it has, until its owner comes. */
+        if (reached || store->is_fenced)
+            take(pool, store);
         else
             pool->unreachable += cached_in(store);
-        store->taken = NULL;
     }
     return pool->unreachable;
 }
@@ -414,8 +427,10 @@ void lido__store_tighten(struct lido_block_pool *pool) {
     pool->drained_ns = lido__sys.coarse_ns();
     lido__store_note_peak(pool);
     struct lido__store *own = own_store(pool);
-    if (own && lido__store_loaded(own))
-        give_up(pool, lido__gate_close(&own->gate, &lido__magazine_none));
+    if (own) {
+        lido__stack_close(own);
+        flush(pool, own);
+    }
     (void)lido__store_drain_others(pool);
     while (lido__depot_digest(pool))
         continue;
@@ -453,30 +468,39 @@ static uint32_t refill_count(const struct lido_block_pool *pool) {
     return room ? (uint32_t)count : 0;
 }
 
-/* Fills an empty magazine so that the first block of the slab is handed out first. */
-static void refill(struct lido_block_pool *pool, struct lido__magazine *magazine) {
+/* Fills an empty magazine so that the first block of the slab is handed out first. Returns how many. */
+static uint32_t refill(struct lido_block_pool *pool, struct lido__magazine *magazine) {
     void *blocks[LIDO__MAGAZINE_BLOCKS];
     uint32_t count = lido__slab_take(pool, refill_count(pool), blocks);
     for (uint32_t i = 0; i < count; i++)
         lido__store(&magazine->block[i], blocks[count - 1 - i], relaxed);
-    lido__magazine_set_count(magazine, count);
+    return count;
 }
 
-/* The loaded magazine of the store, with blocks in it if they can be had without another slab;
- * NULL: the store has none. */
-static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__store *store) {
-    struct lido__magazine *magazine = lido__store_loaded(store);
-    if (magazine)
-        lido__magazine_cool(magazine);
-    lido__store(&store->low, SIZE_MAX, relaxed);
-    if (!magazine) {
-        magazine = lido__depot_pop_empty(pool);
-        if (magazine)
-            load(store, magazine);
-    }
-    if (!magazine || lido__magazine_count(magazine) > 0)
-        return magazine;
-    struct lido__magazine *spare = lido__magazine_spare(magazine);
+/* P3, owner: before his slow call changes the store, and after peaks were noted. */
+static void begin_slow(struct lido__store *store) {
+    if (store->is_taken)
+        lido__stack_gather(store);
+    open_store(store); /* it may need a fence by now */
+    store->least = SIZE_MAX;
+    lido__stack_set_count(store, lido__stack_count(store));
+}
+
+/* Exchanges the loaded magazine with another one, which it becomes the spare of. */
+static void change_to(struct lido__store *store, struct lido__magazine *next) {
+    struct lido__magazine *last = store->magazine;
+    last->count = lido__stack_count(store);
+    last->spare = NULL;
+    next->spare = last;
+    load(store, next);
+}
+
+/* Blocks into the stack if they can be had without another slab. */
+static void supply(struct lido_block_pool *pool, struct lido__store *store) {
+    begin_slow(store);
+    if (lido__stack_count(store) > 0)
+        return;
+    struct lido__magazine *spare = store->magazine->spare;
     if (lido__magazine_count(spare) == 0 && pool->full &&
         lido__magazine_count(pool->full) <= allowed(pool)) {
         if (spare)
@@ -484,14 +508,10 @@ static struct lido__magazine *supply(struct lido_block_pool *pool, struct lido__
         spare = lido__depot_pop_full(pool);
         pool->depot_used_ns = lido__sys.coarse_ns();
     }
-    if (lido__magazine_count(spare) == 0) {
-        refill(pool, magazine);
-        return magazine;
-    }
-    lido__magazine_set_spare(magazine, NULL);
-    lido__magazine_set_spare(spare, magazine);
-    load(store, spare);
-    return spare;
+    if (lido__magazine_count(spare) == 0)
+        lido__stack_set_count(store, refill(pool, store->magazine));
+    else
+        change_to(store, spare);
 }
 
 /* Blocks without a store: from the depot, then from the slabs. */
@@ -504,7 +524,7 @@ static uint64_t take_directly(struct lido_block_pool *pool, uint64_t count, void
         uint32_t left = lido__magazine_count(magazine);
         while (taken < count && left > 0)
             blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
-        lido__magazine_set_count(magazine, left);
+        magazine->count = left;
         give_to_depot(pool, magazine);
     }
     if (taken < count) {
@@ -525,9 +545,8 @@ static void grant(struct lido_block_pool *pool, struct lido__store *store, uint6
 /* With the lock held: a slow call that came for the pool's sake, and the pool wants nothing. Then
  * nothing that others read is touched: their lines stay theirs. */
 static bool renew(struct lido_block_pool *pool, struct lido__store *store) {
-    if (lido__load(&store->left, relaxed) >= 0 ||
-        lido__magazine_count(lido__store_loaded(store)) == 0 || pool->is_tight ||
-        (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
+    if (lido__load(&store->left, relaxed) > 0 || store->is_taken || lido__stack_count(store) == 0 ||
+        pool->is_tight || (pool->wants_stock && !pool->stock) || lido__tidy_is_wanted(pool))
         return false;
     grant(pool, store, 0);
     return true;
@@ -544,18 +563,19 @@ static uint64_t take_own(struct lido__store *store, uint64_t count, void **block
 /* Up to count blocks that can be had without another slab; 0: none. */
 static uint64_t serve(struct lido_block_pool *pool, struct lido__store *store, uint64_t count,
                       void **blocks) {
-    struct lido__magazine *magazine = NULL;
     uint64_t taken = 0;
+    size_t left = 0;
     lido__store_note_peak(pool);
     lido__tidy_gather(pool);
-    if (store && !pool->is_tight)
-        magazine = supply(pool, store);
-    uint32_t left = lido__magazine_count(magazine);
+    if (store && !pool->is_tight) {
+        supply(pool, store);
+        left = lido__stack_count(store);
+    }
     while (taken < count && left > 0)
-        blocks[taken++] = lido__load(&magazine->block[--left], relaxed);
+        blocks[taken++] = lido__load(&store->magazine->block[--left], relaxed);
     if (taken == 0)
         return take_directly(pool, count, blocks);
-    lido__magazine_set_count(magazine, left);
+    lido__stack_set_count(store, left);
     grant(pool, store, taken);
     return taken;
 }
@@ -590,11 +610,6 @@ static void stock_up(struct lido_block_pool *pool) {
     free_store(store);
 }
 
-static bool has_spare(struct lido__store *store) {
-    struct lido__magazine *magazine = lido__store_loaded(store);
-    return magazine && lido__magazine_spare(magazine);
-}
-
 /* An acquiring thread brings a second magazine, for itself or for whoever releases. */
 static bool bring_magazine(struct lido_block_pool *pool) {
     struct lido__magazine *magazine = make_magazine(pool);
@@ -607,48 +622,18 @@ static bool bring_magazine(struct lido_block_pool *pool) {
     return true;
 }
 
-/* The owner: what was in both magazines at the least is kept before the loaded one changes. */
-static void keep_low(struct lido__store *store, struct lido__magazine *magazine, size_t other) {
-    size_t low = lido__load(&magazine->low, relaxed) + other;
-    if (low < lido__load(&store->low, relaxed))
-        lido__store(&store->low, low, relaxed);
+/* What was in both magazines at the least is kept before the loaded one changes. */
+static void keep_low(struct lido__store *store) {
+    size_t low = lido__stack_low(store) + lido__magazine_count(store->magazine->spare);
+    if (low < store->least)
+        store->least = low;
 }
 
-/* P1, owner: exchanges the loaded magazine, which has no block or no room, with its spare if that
- * has, without the lock; so a thread at the edge of a magazine comes here and no further. True: it
- * comes so often that spread() is better. */
-static bool exchange(struct lido__store *store, bool for_block) {
-    struct lido__magazine *magazine = lido__gate_enter(&store->gate);
-    struct lido__magazine *spare = lido__magazine_spare(magazine);
-    size_t count = lido__magazine_count(magazine), other = lido__magazine_count(spare);
-    bool is_better = for_block ? count == 0 && other > 0
-                               : count > magazine->capacity && other < magazine->capacity;
-    bool is_often = is_better && ++store->exchange_count % EXCHANGES_OFTEN == 0;
-    if (spare && is_better && !is_often) {
-        keep_low(store, magazine, other);
-        lido__store(&spare->low, lido__load(&spare->count, relaxed), relaxed);
-        /* Who looks meanwhile finds both, whichever is loaded. */
-        lido__magazine_set_spare(spare, magazine);
-        bool is_exchanged = lido__gate_swap(&store->gate, magazine, spare);
-        lido__magazine_set_spare(is_exchanged ? magazine : spare, NULL);
-        if (is_exchanged)
-            show_or_hide(store);
-    }
-    lido__gate_leave(&store->gate);
-    return is_often;
-}
-
-/* The owner, under the lock: leaves the loaded magazine half full, as far as the spare has what is
- * missing, or room. Else bursts across its edge would come to exchange() for ever. */
+/* Leaves the loaded magazine half full, as far as the spare has what is missing, or room. Else bursts
+ * across its edge would come to cross_edge() for ever. */
 static void spread(struct lido__store *store) {
-    struct lido__magazine *magazine = lido__store_loaded(store);
-    struct lido__magazine *spare = magazine ? lido__magazine_spare(magazine) : NULL;
-    if (!spare)
-        return;
-    keep_low(store, magazine, lido__magazine_count(spare));
-    lido__magazine_cool(magazine);
-    lido__magazine_cool(spare);
-    size_t count = lido__magazine_count(magazine), other = lido__magazine_count(spare);
+    struct lido__magazine *magazine = store->magazine, *spare = magazine->spare;
+    size_t count = lido__stack_count(store), other = spare->count;
     size_t all = count + other, want = magazine->capacity / 2;
     if (all > want + spare->capacity)
         want = all - spare->capacity;
@@ -661,17 +646,24 @@ static void spread(struct lido__store *store) {
         copy_blocks(magazine, 0, magazine, count - want, want);
     } else
         want = count;
-    lido__magazine_set_count(magazine, (uint32_t)want);
-    lido__magazine_set_count(spare, (uint32_t)(all - want));
+    spare->count = all - want;
+    lido__stack_set_count(store, want);
 }
 
-/* The owner: a block, or room, in the loaded magazine if the spare has it. */
-static void cross_edge(struct lido_block_pool *pool, struct lido__store *store, bool for_block) {
-    if (exchange(store, for_block)) {
-        lido__lock(&pool->lock);
+/* The owner, with the lock held: exchanges the loaded magazine, which has no block or no room, with its
+ * spare if that has; or spreads their blocks, when it comes to that often. */
+static void cross_edge(struct lido__store *store, bool for_block) {
+    struct lido__magazine *magazine = store->magazine, *spare = magazine->spare;
+    size_t count = lido__stack_count(store);
+    if (store->is_taken || !spare ||
+        (for_block ? count > 0 || spare->count == 0
+                   : count < magazine->capacity || spare->count >= spare->capacity))
+        return;
+    keep_low(store);
+    if (++store->exchange_count % EXCHANGES_OFTEN == 0)
         spread(store);
-        lido__unlock(&pool->lock);
-    }
+    else
+        change_to(store, spare);
 }
 
 uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void **blocks,
@@ -680,16 +672,16 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
     uint64_t taken = 0;
     bool has_drained = false;
     *why = LIDO_OK;
-    /* Who exchanges takes one, too: a loaded magazine with nothing hot has room on its stack. */
-    if (store && count > 0)
-        cross_edge(pool, store, true);
     if (store)
         taken = take_own(store, count, blocks);
     if (taken == count)
         return taken;
     lido__lock(&pool->lock);
-    if (store && renew(pool, store))
+    if (store) {
+        cross_edge(store, true);
+        (void)renew(pool, store);
         taken += take_own(store, count - taken, blocks + taken);
+    }
     if (!store)
         store = new_store(pool);
     while (taken < count && *why == LIDO_OK) {
@@ -702,7 +694,7 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
         pool->refused_limit += count - taken;
     else if (*why == LIDO_ERR_NO_MEMORY)
         pool->refused_memory += count - taken;
-    bool needs_magazine = store && !pool->is_tight && !has_spare(store) && !pool->empty;
+    bool needs_magazine = store && !pool->is_tight && !store->magazine->spare && !pool->empty;
     bool needs_stock = pool->wants_stock && !pool->stock, is_untidy = lido__tidy_is_wanted(pool);
     lido__unlock(&pool->lock);
     if (needs_magazine)
@@ -724,38 +716,27 @@ bool lido__store_prefill(struct lido_block_pool *pool) {
 
 /* ---- Release ----------------------------------------------------------------------------- */
 
-/* The loaded magazine of the store with room in it, or NULL. */
-static struct lido__magazine *make_room(struct lido_block_pool *pool, struct lido__store *store) {
-    struct lido__magazine *magazine = lido__store_loaded(store);
-    if (magazine)
-        lido__magazine_cool(magazine);
-    lido__store(&store->low, SIZE_MAX, relaxed);
-    if (!magazine) {
-        magazine = lido__depot_pop_empty(pool);
-        if (magazine)
-            load(store, magazine);
-    }
-    if (!magazine || lido__magazine_count(magazine) < magazine->capacity)
-        return magazine;
-    struct lido__magazine *spare = lido__magazine_spare(magazine);
-    if (spare)
-        lido__magazine_cool(spare);
+/* Room in the stack. */
+static void make_room(struct lido_block_pool *pool, struct lido__store *store) {
+    begin_slow(store);
+    struct lido__magazine *magazine = store->magazine, *spare = magazine->spare;
+    if (lido__stack_count(store) < magazine->capacity)
+        return;
     if (!spare)
         spare = lido__depot_pop_empty(pool);
     else if (lido__magazine_count(spare) >= spare->capacity && pool->full_count < full_max(pool) &&
              pool->empty) {
+        magazine->spare = NULL;
         lido__depot_push_full(pool, spare);
         spare = lido__depot_pop_empty(pool);
     } else if (lido__magazine_count(spare) >= spare->capacity)
         digest(pool, spare);
-    if (!spare) {
-        digest(pool, magazine);
-        return magazine;
+    if (spare) {
+        change_to(store, spare);
+        return;
     }
-    lido__magazine_set_spare(magazine, NULL);
-    lido__magazine_set_spare(spare, magazine);
-    load(store, spare);
-    return spare;
+    digest_slots(pool, magazine->block, lido__stack_count(store));
+    lido__stack_set_count(store, 0);
 }
 
 /* A free block's page may have gone back since the caller saw no canary: its slab tells. */
@@ -765,30 +746,27 @@ static bool put_locked(struct lido_block_pool *pool, struct lido__store *store, 
     if (!slab || lido__slab_is_free(slab, i))
         return false;
     lido__store_note_peak(pool);
-    struct lido__magazine *magazine = store && !pool->is_tight ? make_room(pool, store) : NULL;
     if (pool->has_canary)
         lido__canary_set(block);
-    if (!magazine) {
+    if (!store || pool->is_tight) {
         (void)lido__slab_put(pool, block);
         lido__store_loosen(pool);
         return true;
     }
-    uint32_t count = lido__magazine_count(magazine);
-    lido__store(&magazine->block[count], block, relaxed);
-    lido__store(&magazine->low, count, relaxed);
-    lido__store(&magazine->count, count + UINT32_C(1), release);
+    make_room(pool, store);
+    lido__stack_raise(store, lido__load(&store->top, relaxed), block);
     return true;
 }
 
 bool lido__store_release(struct lido_block_pool *pool, void *block) {
     struct lido__store *store = lido__store_find(pool);
-    if (store)
-        cross_edge(pool, store, false);
     if (store && lido__store_push(store, block, pool->has_canary))
         return true;
     if (!store)
         store = stocked_store(pool);
     lido__lock(&pool->lock);
+    if (store)
+        cross_edge(store, false);
     bool is_put = put_locked(pool, store, block);
     bool is_untidy = lido__tidy_is_wanted(pool);
     lido__unlock(&pool->lock);

@@ -125,7 +125,7 @@ static struct lido__magazine *spare_empty(struct lido_block_pool *pool) {
     struct lido__magazine *magazine = pool->empty;
     if (!lido__has_spare_empties(pool))
         return NULL;
-    pool->empty = lido__load(&magazine->spare, relaxed);
+    pool->empty = magazine->spare;
     pool->empty_count--;
     pool->magazine_count--;
     return magazine;

@@ -14,8 +14,7 @@ static uint64_t *passed; /* a block on its way from one thread to another */
 static _Atomic(uint32_t) is_passed;
 static void *held;
 
-#define NO_BARRIER  "a drain passes no barrier"
-#define NO_SETTLING "a visitor does not wait for owners in their gates"
+#define NO_BARRIER "a drain passes no barrier"
 
 static void setup_with(enum explore_barrier barrier, uint64_t limit, uint64_t warm) {
     uint64_t *blocks[HOLD];
@@ -176,9 +175,9 @@ const struct explore_kernel explore_block_pool_kernels[] = {
      .preemptions = 2,
      .stale = 2,
      .setup = setup,
-     .threads = {{"user", use_one}, {"trimmer", trim}},
+     .threads = {{"user", use_twice}, {"trimmer", trim}},
      .finish = finish,
-     .mutants = {NO_BARRIER, NO_SETTLING}},
+     .mutants = {NO_BARRIER}},
     {.name = "pool_sleeper",
      .claim = "the store of a thread that sleeps is drained, and serves it again later",
      .preemptions = 1,

@@ -22,13 +22,16 @@ extern const struct explore_kernel explore_lock_kernels[];
 extern const struct explore_kernel explore_ring_kernels[];
 extern const struct explore_kernel explore_cond_kernels[];
 extern const struct explore_kernel explore_lease_kernels[];
+extern const struct explore_kernel explore_stack_kernels[];
 extern const struct explore_kernel explore_block_pool_kernels[];
 extern const struct explore_kernel explore_object_pool_kernels[];
 
 static const struct explore_kernel *const families[] = {
-    explore_litmus_kernels,     explore_gate_kernels,        explore_lock_kernels,
-    explore_ring_kernels,       explore_cond_kernels,        explore_lease_kernels,
-    explore_block_pool_kernels, explore_object_pool_kernels, NULL};
+    explore_litmus_kernels,      explore_gate_kernels,
+    explore_lock_kernels,        explore_ring_kernels,
+    explore_cond_kernels,        explore_lease_kernels,
+    explore_stack_kernels,       explore_block_pool_kernels,
+    explore_object_pool_kernels, NULL};
 
 #define under_lock "it stands under the lock, whose end is a release"
 #define any_number "any number is right there: it decides how much shelves are used"
@@ -94,37 +97,19 @@ static const struct {
     {"src/lease/lease.c", "make_chunk", "&leases->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
     {"src/block_pool/store.c", "bring_magazine", "&pool->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
     {"src/block_pool/store.c", "stocked_store", "&pool->lock", EXPLORE_LOCK, SKIP, 0, in_stress},
-    {"src/block_pool/magazine.h", "lido__store_loaded", "&store->gate.store", EXPLORE_LOAD, WEAKEN,
-     memory_order_relaxed, second},
-    {"src/block_pool/store.c", "show_or_hide", "&store->near.back", EXPLORE_STORE, SKIP, 0,
-     "where it is never written every release is slow, which tests/e2e/test_fast_paths.py sees"},
-    {"src/block_pool/fast.h", NULL, "&magazine->low", EXPLORE_STORE, SKIP, 0, peak},
-    {"src/block_pool/magazine.h", NULL, "&magazine->low", EXPLORE_STORE, SKIP, 0, peak},
-    {"src/block_pool/store.c", NULL, "&magazine->low", EXPLORE_STORE, SKIP, 0, peak},
-    {"src/block_pool/store.c", NULL, "&next->low", EXPLORE_STORE, SKIP, 0, peak},
-    {"src/block_pool/store.c", NULL, "&spare->low", EXPLORE_STORE, SKIP, 0, peak},
-    {"src/block_pool/store.c", NULL, "&store->low", EXPLORE_STORE, SKIP, 0, peak},
-    {"src/block_pool/store.c", NULL, "&store->low", EXPLORE_STORE, DELAY, 0, peak},
+    {"src/block_pool/store.c", "open_store", "&store->near.open", EXPLORE_STORE, SKIP, 0,
+     "where it is never written every call is slow, which tests/e2e/test_fast_paths.py sees"},
+    {"src/block_pool/stack.h", NULL, "&store->low", EXPLORE_STORE, SKIP, 0, peak},
+    {"src/block_pool/stack.h", NULL, "&store->edge", EXPLORE_STORE, SKIP, 0, peak},
+    {"src/block_pool/fast.h", NULL, "&store->low", EXPLORE_STORE, SKIP, 0, peak},
+    {"src/block_pool/fast.h", NULL, "&store->low", EXPLORE_STORE, DELAY, 0, peak},
+    {"src/block_pool/fast.h", NULL, "&store->edge", EXPLORE_STORE, SKIP, 0, peak},
+    {"src/block_pool/fast.h", NULL, "&store->edge", EXPLORE_STORE, DELAY, 0, peak},
+    {"src/block_pool/fast.h", NULL, "&store->left", EXPLORE_STORE, SKIP, 0, figure},
+    {"src/block_pool/stack.h", "lido__stack_lower", "&store->top", EXPLORE_STORE, WEAKEN,
+     memory_order_relaxed, "the fence of membarrier would do, but ThreadSanitizer knows no fences"},
     {"src/block_pool/store.c", NULL, "&store->left", EXPLORE_STORE, SKIP, 0,
      "a slow call that comes earlier or later is a question of speed"},
-    {"src/block_pool/fast.h", NULL, "&magazine->count", EXPLORE_STORE, WEAKEN, memory_order_relaxed,
-     second},
-    {"src/block_pool/fast.h", NULL, "&magazine->count", EXPLORE_STORE, DELAY, 0,
-     "what follows within the gate is the owner's own"},
-    {"src/block_pool/fast.h", NULL, "&magazine->hot", EXPLORE_STORE, WEAKEN, memory_order_relaxed,
-     second},
-    {"src/block_pool/magazine.h", NULL, "&magazine->count", EXPLORE_STORE, WEAKEN,
-     memory_order_relaxed, second},
-    {"src/block_pool/magazine.h", NULL, "&magazine->count", EXPLORE_LOAD, WEAKEN,
-     memory_order_relaxed, second},
-    {"src/block_pool/magazine.h", NULL, "&magazine->hot", EXPLORE_LOAD, WEAKEN,
-     memory_order_relaxed, second},
-    {"src/block_pool/magazine.h", NULL, "&magazine->spare", EXPLORE_STORE, WEAKEN,
-     memory_order_relaxed, second},
-    {"src/block_pool/magazine.h", NULL, "&magazine->spare", EXPLORE_LOAD, WEAKEN,
-     memory_order_relaxed, second},
-    {"src/block_pool/store.c", NULL, "&magazine->count", EXPLORE_STORE, WEAKEN,
-     memory_order_relaxed, second},
     {"src/block_pool/store.c", NULL, "&lido__near_lock", EXPLORE_LOCK, SKIP, 0, for_the_child},
     {"src/ring/bell.c", "lido__bell_sleep", "&bell->lock", EXPLORE_LOCK, SKIP, 0,
      "must_nap changes once, when membarrier is found gone, and a nap later does as well"},
@@ -355,11 +340,17 @@ static void run_site(const struct explore_site *site) {
 
 /* Whether this is an operation of a protocol that has kernels of its own. */
 static bool is_proved(const struct explore_site *site) {
-    static const char *const files[] = {
-        "src/base/gate.",       "src/base/word.",       "src/lock/rwword.",
-        "src/lock/cond.",       "src/ring/fast.",       "src/ring/bell.",
-        "src/lease/",           "src/block_pool/fast.", "src/block_pool/magazine.",
-        "src/block_pool/store."};
+    static const char *const files[] = {"src/base/gate.",
+                                        "src/base/word.",
+                                        "src/lock/rwword.",
+                                        "src/lock/cond.",
+                                        "src/ring/fast.",
+                                        "src/ring/bell.",
+                                        "src/lease/",
+                                        "src/block_pool/fast.",
+                                        "src/block_pool/magazine.",
+                                        "src/block_pool/store.",
+                                        "src/block_pool/stack."};
     bool is_listed = site->kind == EXPLORE_MEMBARRIER, is_met = false;
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
         is_listed |= strstr(site->file, files[i]) != NULL;

@@ -24,8 +24,7 @@ static void take_membarrier_away(void) {
 
 static bool is_shown(lido_block_pool *pool) {
     for (struct lido__store *store = pool->stores; store; store = store->next)
-        if (lido__load(&store->gate.fenced, relaxed) &&
-            lido__load(&store->near.owner, relaxed) == pool)
+        if (store->is_fenced && lido__load(&store->near.open, relaxed) == pool)
             return true;
     return false;
 }
