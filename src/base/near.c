@@ -8,7 +8,7 @@
 lido__mutex lido__near_lock = LIDO__MUTEX_INIT;
 
 static void free_all(struct lido__near *near) {
-    lido__near_last = &lido__near_none; /* it may be one of them */
+    lido__near_last = lido__near_lease = &lido__near_none; /* it may be one of them */
     while (near) {
         struct lido__near *next = near->next;
         lido__sys.free(near);

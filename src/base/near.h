@@ -6,6 +6,7 @@
  *      record --> near[id % 64] --> store of this resource --> store of another --> none
  *
  *      lido__near_last --> the one that was used last, for clients that look there first
+ *      lido__near_lease    the same of leases, who find it by themselves
  *
  * A store begins with struct lido__near, is allocated by lido__sys.alloc, and belongs to its
  * thread: a resource that ends makes its stores forget it, and their threads free them, at the

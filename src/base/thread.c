@@ -20,6 +20,8 @@ _Thread_local struct lido__thread *lido__thread_self __attribute__((tls_model("i
     &lido__thread_none;
 _Thread_local struct lido__near *lido__near_last __attribute__((tls_model("initial-exec"))) =
     &lido__near_none;
+_Thread_local struct lido__near *lido__near_lease __attribute__((tls_model("initial-exec"))) =
+    &lido__near_none;
 
 static lido__mutex lock = LIDO__MUTEX_INIT;
 static struct lido__thread *threads; /* by slot */

@@ -55,6 +55,9 @@ extern _Thread_local struct lido__thread *lido__thread_self
  * stores; lido__near_none when there is none. */
 extern _Thread_local struct lido__near *lido__near_last __attribute__((tls_model("initial-exec")));
 
+/* The same for stores of leases: who uses blocks and objects by turns has both. */
+extern _Thread_local struct lido__near *lido__near_lease __attribute__((tls_model("initial-exec")));
+
 static inline bool lido__thread_is_known(void) {
     return lido__thread_self != &lido__thread_none;
 }

@@ -30,7 +30,7 @@ void lido__lease_note_releaser(struct lido__leases *leases, const lido_lease *le
                                uint32_t thread_id) {
     struct lido__slot *at = lido__slot_find(leases, lease->slot);
     /* Relaxed: who holds the lease got it after this was written; if it is no good, no harm. */
-    if (at && lido__load(&at->turn, relaxed) == lease->turn &&
+    if (at && lido__turn_of(lido__load(&at->name, relaxed)) == lease->turn &&
         lido__load(&at->thread_id, relaxed) != thread_id &&
         lido__load(&leases->is_handed_on, relaxed) == 0)
         lido__store(&leases->is_handed_on, 1, relaxed);
@@ -42,7 +42,7 @@ static uint64_t count_held(struct lido__leases *leases, uint32_t thread_id) {
     for (uint32_t slot = 0; slot < lido__slot_bound(leases); slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
         if (lido__load(&at->thread_id, relaxed) == thread_id)
-            held += lido__load(&at->turn, relaxed) & 1; /* its thread waits */
+            held += lido__turn_of(lido__load(&at->name, relaxed)) & 1; /* its thread waits */
     }
     return held;
 }
@@ -73,7 +73,8 @@ static bool is_all_with_stuck(struct lido__leases *leases) {
     for (uint32_t slot = 0; slot < lido__slot_bound(leases) && held < leases->existing; slot++) {
         struct lido__slot *at = lido__slot_at(leases, slot);
         /* Acquire: pairs with the release in lido__lease_write. */
-        if ((lido__load(&at->turn, acquire) & 1) == 0 || lido__lease_is_retired(leases, slot))
+        if ((lido__turn_of(lido__load(&at->name, acquire)) & 1) == 0 ||
+            lido__lease_is_retired(leases, slot))
             continue;
         if (!lido__waiting_thread_is_stuck(lido__load(&at->thread_id, relaxed)))
             return false;
@@ -108,7 +109,7 @@ static void describe(struct lido__leases *leases, const struct lido__wait *wait,
         struct lido__slot *at = lido__slot_at(leases, slot);
         uint32_t thread_id = lido__load(&at->thread_id, relaxed); /* all of them wait */
         const char *waits_at = find_wait(wait, chain, count, thread_id);
-        if ((lido__load(&at->turn, acquire) & 1) == 0 || !waits_at ||
+        if ((lido__turn_of(lido__load(&at->name, acquire)) & 1) == 0 || !waits_at ||
             lido__lease_is_retired(leases, slot) || (knot->held_at && thread_id == wait->thread_id))
             continue;
         knot->held_at = lido__load(&at->site, relaxed);

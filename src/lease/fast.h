@@ -51,6 +51,24 @@ static inline void lido__lease_mark(struct lido__leases *leases, uint32_t slot,
     lido__store(&lido__slot_at(leases, slot)->thread_id, thread_id, relaxed);
 }
 
+static inline uint32_t lido__turn_of(uint64_t name) {
+    return (uint32_t)(name >> 32);
+}
+
+static inline uint64_t lido__lease_name(const lido_lease *lease) {
+    return (uint64_t)lease->turn << 32 | lease->slot;
+}
+
+/* The number never changes. */
+static inline uint32_t lido__slot_number(struct lido__slot *at) {
+    return (uint32_t)lido__load(&at->name, relaxed);
+}
+
+/* The store that this thread used last; its leases' if these stand in near.owner or near.back. */
+static inline struct lido__lease_store *lido__lease_store_last(void) {
+    return (struct lido__lease_store *)(void *)lido__near_lease;
+}
+
 /* What stands first in this thread's chain: the store of the pool, if that is its owner. */
 static inline struct lido__lease_store *lido__lease_store_near(struct lido__leases *leases) {
     return (struct lido__lease_store *)(void *)
@@ -114,19 +132,29 @@ static inline uint64_t lido__lease_count(_Atomic(uint64_t) *counter) {
     return count;
 }
 
-/* From a claim to a lease: who holds the slot from now on. */
-static inline void lido__lease_write(struct lido__slot *at, uint32_t thread_id, const char *site,
-                                     lido_lease *lease) {
-    uint32_t turn = lido__load(&at->turn, relaxed) + 1; /* nobody else writes a claimed slot */
+#define LIDO__NEXT_TURN (UINT64_C(1) << 32)
+
+/* From a claim to a lease: who holds the slot from now on. The thread stands there since the claim,
+ * or since it lies on the shelf. */
+static inline void lido__lease_write(struct lido__slot *at, const char *site, lido_lease *lease) {
+    uint64_t name = lido__load(&at->name, relaxed) + LIDO__NEXT_TURN; /* a claimed slot: ours */
     uint32_t tick = lido__load(&lido__tick, relaxed);
+    void *object = lido__load(&at->object, relaxed);
     lido__store(&at->site, site, relaxed);
-    lido__store(&at->thread_id, thread_id, relaxed);
     lido__store(&at->tick, tick, relaxed);
-    lease->object = lido__load(&at->object, relaxed);
-    lease->slot = at->number;
     /* Release: a reader of holders who sees the turn sees what was written before. */
-    lido__store(&at->turn, turn, release);
-    lease->turn = turn;
+    lido__store(&at->name, name, release);
+    lease->object = object;
+    lease->slot = (uint32_t)name;
+    lease->turn = lido__turn_of(name);
+}
+
+/* Whether the lease is that of this slot. Relaxed: who holds the lease got it after these were written.
+ * An object that is out is not NULL, so a lease without one is refused, too. */
+static inline bool lido__lease_is_good(struct lido__slot *at, const lido_lease *lease,
+                                       uint64_t name) {
+    return lido__load(&at->name, relaxed) == name && (name & LIDO__NEXT_TURN) &&
+           lido__load(&at->object, relaxed) == lease->object;
 }
 
 /* The slot of a good lease, which becomes a claim of the caller; NULL: it is not held. Two threads
@@ -134,15 +162,37 @@ static inline void lido__lease_write(struct lido__slot *at, uint32_t thread_id, 
 static inline struct lido__slot *
 lido__lease_take_back(struct lido__leases *leases, const lido_lease *lease, uint32_t thread_id) {
     struct lido__slot *at = lido__slot_find(leases, lease->slot);
-    uint32_t turn = lease->turn;
-    /* Relaxed: who holds the lease got it after these were written. An object that is out is not
-     * NULL, so a lease without one is refused, too. */
-    if (!at || lido__load(&at->turn, relaxed) != turn || (turn & 1) == 0 ||
-        lido__load(&at->object, relaxed) != lease->object)
+    uint64_t name = lido__lease_name(lease);
+    if (!at || !lido__lease_is_good(at, lease, name))
         return NULL;
     lido__store(&at->thread_id, thread_id, relaxed);
-    lido__store(&at->turn, turn + 1, relaxed);
+    lido__store(&at->name, name + LIDO__NEXT_TURN, relaxed);
     return at;
+}
+
+/* Take_back and give at once, for what this thread took last and nobody has meanwhile laid
+ * elsewhere: it still stands above the top of the shelf. NOT_GIVEN: it is another one, or no good, or
+ * there is no room, and nothing was changed. Counts it before others can have it: deadlock.c. */
+static inline enum lido__given
+lido__lease_bring(struct lido__leases *leases, struct lido__lease_store *store, lido_lease *lease) {
+    struct lido__shelf *shelf = lido__gate_enter_unfenced(&store->gate);
+    size_t count = lido__load(&shelf->count, relaxed); /* P1 orders it */
+    uint64_t name = lido__lease_name(lease);
+    struct lido__slot *at;
+    if (__builtin_expect(count >= shelf->room, 0) ||
+        __builtin_expect(!lido__lease_is_good(at = shelf->item[count], lease, name), 0)) {
+        lido__gate_leave(&store->gate);
+        return LIDO__NOT_GIVEN;
+    }
+    lido__store(&at->thread_id, store->thread_id, relaxed);
+    lido__store(&at->name, name + LIDO__NEXT_TURN, relaxed);
+    lease->object = NULL;
+    (void)lido__lease_count(&store->released);
+    lido__store(&shelf->count, (uint32_t)count + 1, relaxed);
+    lido__gate_leave(&store->gate);
+    lido__compiler_barrier();
+    return __builtin_expect(count >= lido__load(&leases->keep, relaxed), 0) ? LIDO__GIVEN_TOO_MUCH
+                                                                            : LIDO__GIVEN;
 }
 
 #endif

@@ -13,6 +13,7 @@
 enum { TICK_NS = 1000000, SETTLE_NS = 1000000 };
 
 struct lido__shelf lido__shelf_empty;
+static struct lido__slot no_slot; /* nothing was taken there yet */
 static struct lido__directory no_chunks;
 _Alignas(64) _Atomic(uint32_t) lido__tick;
 
@@ -113,7 +114,7 @@ static struct lido__slot *new_chunk(uint32_t first) {
     struct lido__slot *chunk = lido__sys.alloc(LIDO__CHUNK_SLOTS * sizeof *chunk, 64);
     for (uint32_t i = 0; chunk && i < LIDO__CHUNK_SLOTS; i++) {
         memset(&chunk[i], 0, sizeof chunk[i]);
-        chunk[i].number = first + i;
+        lido__store(&chunk[i].name, first + i, relaxed); /* made known by make_chunk */
         lido__store(&chunk[i].thread_id, LIDO__NO_THREAD, relaxed);
     }
     return chunk;
@@ -229,7 +230,7 @@ uint32_t lido__lease_find_free(struct lido__leases *leases, bool *no_memory) {
 static void empty_shelf(struct lido__leases *leases, struct lido__shelf *shelf) {
     uint32_t count = lido__load(&shelf->count, relaxed); /* the shelf is ours now */
     for (uint32_t i = 0; i < count; i++)
-        lido__lease_lay_free(leases, shelf->item[i]->number);
+        lido__lease_lay_free(leases, lido__slot_number(shelf->item[i]));
     lido__store(&shelf->count, 0, relaxed);
 }
 
@@ -430,7 +431,7 @@ static void unload(struct lido__leases *leases, struct lido__lease_store *store)
         return;
     uint64_t surplus = leases->existing > leases->limit ? leases->existing - leases->limit : 0;
     for (uint32_t left = keep > 1 ? keep / 2 : keep; count > left; count--) {
-        uint32_t slot = store->shelf.item[count - 1]->number;
+        uint32_t slot = lido__slot_number(store->shelf.item[count - 1]);
         if (surplus > 0 && !lido__lease_is_retired(leases, slot)) {
             lay_to_end(leases, slot);
             surplus--;
@@ -524,6 +525,14 @@ struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases) {
     return (struct lido__lease_store *)(void *)lido__near_find(leases->id, leases);
 }
 
+bool lido__lease_recall(struct lido__leases *leases) {
+    struct lido__lease_store *store = lido__lease_store_of(leases);
+    if (!store || &store->near == lido__near_lease)
+        return false;
+    lido__near_lease = &store->near;
+    return true;
+}
+
 struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     struct lido__thread *thread = lido__thread();
     struct lido__near *near = thread ? lido__near_find(leases->id, leases) : NULL;
@@ -535,12 +544,18 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     memset(store, 0, sizeof *store);
     store->leases = leases;
     store->shelf.room = LIDO__SHELF_SLOTS;
+    for (int i = 0; i < LIDO__SHELF_SLOTS; i++)
+        store->shelf.item[i] = &no_slot;
     store->thread_id = (uint32_t)thread->id;
     store->slow_only = leases->slow_only;
     store->near.leave = leave;
     lido__gate_init(&store->gate, &lido__shelf_empty);
     lido__lock(&lido__near_lock);
     lido__near_hang(leases->id, &store->near, leases);
+    if (!leases->slow_release)
+        lido__store(&store->near.back, leases,
+                    relaxed); /* read by this thread, or under the lock */
+    lido__near_lease = &store->near;
     lido__lock(&leases->lock);
     link_store(leases, store);
     leases->is_fenced |= lido__gate_lacks_fence(&store->gate);
@@ -626,19 +641,19 @@ static void adopt_shelf(struct lido__leases *leases, struct lido__shelf *shelf, 
     for (uint32_t i = 0; i < count && i < LIDO__SHELF_SLOTS; i++) {
         struct lido__slot *at = shelf->item[i]; /* a slot, if perhaps an older one, or NULL */
         if (!at || is_ours(at, parent) || is_kept(at) || !lido__load(&at->object, relaxed) ||
-            (lido__load(&at->turn, relaxed) & 1) ||
+            (lido__turn_of(lido__load(&at->name, relaxed)) & 1) ||
             lido__load(&at->thread_id, relaxed) == LIDO__NO_THREAD)
             continue;
         lido__store(&at->thread_id, LIDO__NO_THREAD, relaxed);
-        lido__lease_lay_free(leases, at->number);
+        lido__lease_lay_free(leases, lido__slot_number(at));
     }
     lido__store(&shelf->count, 0, relaxed);
 }
 
 static void give_up(struct lido__leases *leases, uint32_t slot) {
     struct lido__slot *at = lido__slot_at(leases, slot);
-    uint32_t turn = lido__load(&at->turn, relaxed);
-    lido__store(&at->turn, turn + (turn & 1), relaxed);
+    uint64_t name = lido__load(&at->name, relaxed);
+    lido__store(&at->name, name + (name & LIDO__NEXT_TURN), relaxed);
     if (lido__load(&at->object, relaxed))
         leases->count.lost++;
     lido__store(&at->object, NULL, relaxed);
@@ -684,7 +699,7 @@ void lido__leases_in_child(struct lido__leases *leases, uint64_t parent_id) {
             continue;
         }
         lido__lease_mark(leases, slot, self);
-        live += lido__load(&at->turn, relaxed) & 1;
+        live += lido__turn_of(lido__load(&at->name, relaxed)) & 1;
     }
     settle_counts(leases, live);
     lido__leases_forget_waiters(leases);

@@ -59,8 +59,7 @@ struct lido__slot {
     _Atomic(const char *) site;          /* who acquired it last: line, */
     _Atomic(uint32_t) thread_id;         /* thread (that holds, claims or shelves it), */
     _Atomic(uint32_t) tick; /* and when, in ticks of lido__tick; in a list: the next slot */
-    _Atomic(uint32_t) turn;
-    uint32_t number; /* its own */
+    _Atomic(uint64_t) name; /* its turn, and below that its number: what a lease says of it */
 };
 
 /* Where the slots are: chunks of 16, which never move. The directory is replaced by a larger one
@@ -79,7 +78,9 @@ struct lido__marks {
     uint16_t retired, is_back;
 };
 
-/* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it. */
+/* The contents of one pointer behind a gate. Items are the owner's, or of the visitor who took it.
+ * Above the last one, item[count] still is what was taken there: mostly that comes back next, and is
+ * then known without a search. */
 struct lido__shelf {
     _Atomic(uint32_t) count;
     uint32_t room; /* LIDO__SHELF_SLOTS; 0 in the sentinel, which takes and gives nothing */
@@ -144,6 +145,7 @@ struct lido__leases {
     uint64_t id;            /* of the resource: chooses the chain of lido__near */
     _Atomic(uint32_t) keep; /* slots a thread may keep on its shelf; 0: shared regime */
     uint32_t slow_only;     /* 1: acquires take the slow path; fixed before the first one */
+    uint32_t slow_release;  /* 1: releases do; fixed as well */
 
     _Alignas(64) lido__mutex lock; /* guards what follows */
     struct lido__waiter *first_waiter, **last_waiter;
@@ -303,6 +305,9 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases);
 
 /* The same, but makes none. */
 struct lido__lease_store *lido__lease_store_find(struct lido__leases *leases);
+
+/* Makes this thread's store the one that fast paths look at. False: it was that, or there is none. */
+bool lido__lease_recall(struct lido__leases *leases);
 
 /* The slow end of lido__lease_give: what is too much for the shelf goes to all. True: some of it
  * must end, see lido__lease_claim_ending. */

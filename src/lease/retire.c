@@ -51,7 +51,8 @@ bool lido__lease_forget_retired(struct lido__leases *leases, uint32_t slot) {
 static bool retire(struct lido__leases *leases, uint32_t slot) {
     struct lido__marks *marks = lido__marks_of(leases, slot);
     uint16_t bit = lido__mark_bit(slot);
-    bool is_out = lido__load(&lido__slot_at(leases, slot)->turn, relaxed) & 1; /* the barrier */
+    bool is_out = lido__turn_of(lido__load(&lido__slot_at(leases, slot)->name, relaxed)) &
+                  1; /* the barrier */
     if (!is_out || (marks->retired & bit) != 0)
         return false;
     marks->retired |= bit;

@@ -17,8 +17,8 @@ enum { SITES = 8, BEHIND_TICKS = 60000 };
 bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
                                    struct lido__holder *holder) {
     struct lido__slot *at = lido__slot_at(&pool->leases, slot);
-    uint32_t turn =
-        lido__load(&at->turn, acquire); /* pairs with the release in lido__lease_write */
+    uint32_t turn = lido__turn_of(
+        lido__load(&at->name, acquire)); /* pairs with the release in lido__lease_write */
     if ((turn & 1) == 0)
         return false;
     holder->turn = turn;
@@ -27,7 +27,7 @@ bool lido__object_pool_read_holder(struct lido_object_pool *pool, uint32_t slot,
     holder->thread_id = lido__load(&at->thread_id, relaxed);
     uint32_t age = lido__load(&lido__tick, relaxed) - lido__load(&at->tick, relaxed);
     holder->ticks = age > UINT32_MAX - BEHIND_TICKS ? 0 : age;
-    return lido__load(&at->turn, relaxed) == turn;
+    return lido__turn_of(lido__load(&at->name, relaxed)) == turn;
 }
 
 uint32_t lido__object_pool_count_slots(struct lido_object_pool *pool) {

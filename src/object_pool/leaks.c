@@ -66,7 +66,7 @@ static bool lives(struct living *living, uint32_t thread_id) {
 }
 
 static bool is_out(struct lido_object_pool *pool, uint32_t slot, uint32_t turn) {
-    return lido__load(&lido__slot_at(&pool->leases, slot)->turn, relaxed) == turn;
+    return lido__turn_of(lido__load(&lido__slot_at(&pool->leases, slot)->name, relaxed)) == turn;
 }
 
 static uint64_t limit_of(const struct lido_object_pool *pool, const struct line *line) {

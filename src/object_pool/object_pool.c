@@ -174,6 +174,7 @@ lido_status lido_object_pool_create_at(const lido_object_pool_options *given,
     pool->resource.context = pool;
     pool->leases.bypass = bypass_of(&options);
     pool->leases.slow_only = options.validate != NULL;
+    pool->leases.slow_release = options.reset != NULL;
     pool->leases.is_by_acquirer = options.released_by == LIDO_OBJECT_POOL_RELEASED_BY_ACQUIRER;
     lido__store(&pool->leases.is_handed_on,
                 options.released_by == LIDO_OBJECT_POOL_RELEASED_BY_ANYONE, relaxed);
@@ -272,9 +273,9 @@ static void give(struct lido_object_pool *pool, struct lido__lease_store *store,
     enum lido__given given = store ? lido__lease_give(leases, store, at) : LIDO__NOT_GIVEN;
     if (given == LIDO__GIVEN_TOO_MUCH && lido__lease_empty_own(leases, store))
         (void)end_returned(pool);
-    else if (given == LIDO__NOT_GIVEN && !lido__lease_put(leases, at->number)) {
-        end_object(pool, at->number);
-        lido__lease_vacate(leases, at->number);
+    else if (given == LIDO__NOT_GIVEN && !lido__lease_put(leases, lido__slot_number(at))) {
+        end_object(pool, lido__slot_number(at));
+        lido__lease_vacate(leases, lido__slot_number(at));
     }
 }
 
@@ -355,7 +356,7 @@ lido_status lido__object_pool_hand_out(struct lido_object_pool *pool, uint32_t s
     lido_status status = ready(pool, &slot);
     if (status != LIDO_OK)
         return status;
-    lido__lease_write(lido__slot_at(leases, slot), (uint32_t)lido__thread_id(), site, lease);
+    lido__lease_write(lido__slot_at(leases, slot), site, lease);
     if (store)
         (void)lido__lease_count(&store->acquired);
     else
@@ -420,17 +421,18 @@ static __attribute__((noinline)) lido_status acquire_slowly(struct lido_object_p
 }
 
 /* Once in a while an acquire looks at the clock. */
-static __attribute__((noinline)) lido_status hand_out_ticking(struct lido__lease_store *store,
-                                                              struct lido__slot *at,
+static __attribute__((noinline)) lido_status hand_out_ticking(struct lido__slot *at,
                                                               lido_lease *lease, const char *site) {
     lido__tick_advance();
-    lido__lease_write(at, store->thread_id, site, lease);
+    lido__lease_write(at, site, lease);
     return LIDO_OK;
 }
 
 static __attribute__((noinline)) lido_status acquire_for(struct lido_object_pool *pool,
                                                          uint64_t timeout_ns, lido_lease *lease,
                                                          const char *site) {
+    if (lido__lease_recall(&pool->leases))
+        return lido_object_pool_acquire_at(pool, timeout_ns, lease, site);
     return acquire_slowly(pool,
                           (struct lido__patience){.timeout_ns = timeout_ns,
                                                   .deadline_ns = LIDO_FOREVER,
@@ -441,6 +443,8 @@ static __attribute__((noinline)) lido_status acquire_for(struct lido_object_pool
 static __attribute__((noinline)) lido_status acquire_until(struct lido_object_pool *pool,
                                                            uint64_t deadline_ns, lido_lease *lease,
                                                            const char *site) {
+    if (lido__lease_recall(&pool->leases))
+        return lido_object_pool_acquire_until_at(pool, deadline_ns, lease, site);
     return acquire_slowly(pool,
                           (struct lido__patience){.timeout_ns = LIDO_FOREVER,
                                                   .deadline_ns = deadline_ns,
@@ -451,6 +455,8 @@ static __attribute__((noinline)) lido_status acquire_until(struct lido_object_po
 static __attribute__((noinline)) lido_status
 acquire_now(struct lido_object_pool *pool, uint64_t unused, lido_lease *lease, const char *site) {
     (void)unused;
+    if (lido__lease_recall(&pool->leases))
+        return lido_object_pool_try_acquire_at(pool, lease, site);
     return acquire_slowly(
         pool, (struct lido__patience){.timeout_ns = LIDO_FOREVER, .may_wait = false}, lease, site);
 }
@@ -460,7 +466,7 @@ acquire_now(struct lido_object_pool *pool, uint64_t unused, lido_lease *lease, c
 static inline __attribute__((always_inline)) lido_status acquire_from_shelf(
     struct lido_object_pool *pool, uint64_t time_ns, lido_lease *lease, const char *site,
     lido_status (*slowly)(struct lido_object_pool *, uint64_t, lido_lease *, const char *)) {
-    struct lido__lease_store *store = lido__lease_store_near(&pool->leases);
+    struct lido__lease_store *store = lido__lease_store_last();
     struct lido__slot *at;
     if (__builtin_expect(!lido__lease_is_of(store, &pool->leases) || store->slow_only, 0))
         return slowly(pool, time_ns, lease, site);
@@ -468,8 +474,8 @@ static inline __attribute__((always_inline)) lido_status acquire_from_shelf(
     if (__builtin_expect(!at, 0))
         return slowly(pool, time_ns, lease, site);
     if (__builtin_expect(lido__lease_count(&store->acquired) % ACQUIRES_PER_TICK == 0, 0))
-        return hand_out_ticking(store, at, lease, site);
-    lido__lease_write(at, store->thread_id, site, lease);
+        return hand_out_ticking(at, lease, site);
+    lido__lease_write(at, site, lease);
     return LIDO_OK;
 }
 
@@ -500,7 +506,8 @@ static __attribute__((noinline)) lido_status refuse(struct lido_object_pool *poo
     lido__unlock(&leases->lock);
     struct lido__slot *at = lido__slot_find(leases, lease->slot);
     if (at) {
-        uint32_t turn = lido__load(&at->turn, acquire); /* pairs with lido__lease_write */
+        uint32_t turn =
+            lido__turn_of(lido__load(&at->name, acquire)); /* pairs with lido__lease_write */
         if (lease->turn != 0 && lease->turn <= turn)
             why = turn & 1 && turn != lease->turn ? "stale: its object is out again"
                                                   : "it was released before, or is of another pool";
@@ -529,9 +536,12 @@ static uint32_t own_id(const struct lido__lease_store *store) {
     return store ? store->thread_id : (uint32_t)lido__thread_id();
 }
 
-/* Everything but a release to this thread's own shelf without a reset. */
+/* Everything but a release to this thread's own shelf without a reset. The pool may be another than
+ * that of the call before: then its store is looked for first. */
 static __attribute__((noinline)) lido_status release_slowly(struct lido_object_pool *pool,
                                                             lido_lease *lease, const char *site) {
+    if (lido__lease_recall(&pool->leases))
+        return lido_object_pool_release_at(pool, lease, site);
     struct lido__lease_store *store = lido__lease_store_of(&pool->leases);
     void *object = lease->object;
     if (!object)
@@ -542,10 +552,10 @@ static __attribute__((noinline)) lido_status release_slowly(struct lido_object_p
         return refuse(pool, lease, site);
     lease->object = NULL;
     count_back(pool, store);
-    if (pool->options.reset && call(pool, RESET, at->number, &object) != 0) {
+    if (pool->options.reset && call(pool, RESET, lido__slot_number(at), &object) != 0) {
         count_one(pool, &pool->count.reset_failed);
-        end_object(pool, at->number);
-        lido__lease_vacate(&pool->leases, at->number);
+        end_object(pool, lido__slot_number(at));
+        lido__lease_vacate(&pool->leases, lido__slot_number(at));
         return LIDO_OK;
     }
     give(pool, store, at);
@@ -566,11 +576,10 @@ static __attribute__((noinline)) lido_status empty_own(struct lido_object_pool *
     return LIDO_OK;
 }
 
-lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *lease,
-                                        const char *site) {
-    struct lido__lease_store *store = lido__lease_store_near(&pool->leases);
-    if (__builtin_expect(!lido__lease_is_of(store, &pool->leases) || pool->options.reset, 0))
-        return release_slowly(pool, lease, site);
+/* Something else than what this thread took last. */
+static __attribute__((noinline)) lido_status release_found(struct lido_object_pool *pool,
+                                                           lido_lease *lease, const char *site) {
+    struct lido__lease_store *store = lido__lease_store_last();
     struct lido__slot *at = lido__lease_take_back(&pool->leases, lease, store->thread_id);
     if (__builtin_expect(!at, 0))
         return release_slowly(pool, lease, site); /* refuses it, unless it holds nothing */
@@ -580,6 +589,18 @@ lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *leas
     if (__builtin_expect(given == LIDO__GIVEN, 1))
         return LIDO_OK;
     return given == LIDO__NOT_GIVEN ? give_slowly(pool, at) : empty_own(pool, store);
+}
+
+lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *lease,
+                                        const char *site) {
+    struct lido__lease_store *store = lido__lease_store_last();
+    /* Relaxed: a pool's own address is only ever written there by this thread. */
+    if (__builtin_expect(lido__load(&store->near.back, relaxed) != &pool->leases, 0))
+        return release_slowly(pool, lease, site);
+    enum lido__given given = lido__lease_bring(&pool->leases, store, lease);
+    if (__builtin_expect(given == LIDO__GIVEN, 1))
+        return LIDO_OK;
+    return given == LIDO__NOT_GIVEN ? release_found(pool, lease, site) : empty_own(pool, store);
 }
 
 lido_status lido_object_pool_discard_at(lido_object_pool *pool, lido_lease *lease,

@@ -148,31 +148,40 @@ static lido_status get(uint64_t timeout_ns, lido_lease *lease) {
             return status;
         at = lido__slot_at(&leases, slot);
     }
-    lido__lease_write(at, (uint32_t)explore_thread(), "here", lease);
+    lido__lease_write(at, "here", lease);
     return LIDO_OK;
 }
 
 static struct lido__slot *take_back(const lido_lease *lease) {
     struct lido__slot *at = lido__slot_find(&leases, lease->slot);
     if (explore_broken(SAME_TURN))
-        return at && lido__load(&at->turn, relaxed) == lease->turn ? at : NULL;
+        return at && lido__turn_of(lido__load(&at->name, relaxed)) == lease->turn ? at : NULL;
     if (!explore_broken(ANY_TURN))
         return lido__lease_take_back(&leases, lease, (uint32_t)explore_thread());
     if (at)
-        lido__store(&at->turn, lease->turn + 1, relaxed);
+        lido__store(&at->name, lido__lease_name(lease) + LIDO__NEXT_TURN, relaxed);
     return at;
 }
 
+/* What was taken last comes back by itself; else the slot is looked for. */
 static bool put(const lido_lease *lease) {
     struct lido__lease_store *store = lido__lease_store_of(&leases);
-    struct lido__slot *at = take_back(lease);
-    if (!at)
-        return false;
-    enum lido__given given = store ? lido__lease_give(&leases, store, at) : LIDO__NOT_GIVEN;
+    enum lido__given given = LIDO__NOT_GIVEN;
+    struct lido__slot *at = NULL;
+    lido_lease brought = *lease;
+    if (store && !explore_broken(SAME_TURN) && !explore_broken(ANY_TURN))
+        given = lido__lease_bring(&leases, store, &brought);
+    if (given == LIDO__NOT_GIVEN) {
+        at = take_back(lease);
+        if (!at)
+            return false;
+        given = store ? lido__lease_give(&leases, store, at) : LIDO__NOT_GIVEN;
+    }
     if (given == LIDO__GIVEN_TOO_MUCH)
         lido__lease_empty_own(&leases, store);
     else if (given == LIDO__NOT_GIVEN)
-        explore_check(lido__lease_put(&leases, at->number), "there is no room for what exists");
+        explore_check(lido__lease_put(&leases, lido__slot_number(at)),
+                      "there is no room for what exists");
     return true;
 }
 
@@ -307,7 +316,7 @@ static void note_service(void *context) {
 
 static void give_back(uint32_t slot) {
     lido_lease lease;
-    lido__lease_write(lido__slot_at(&leases, slot), (uint32_t)explore_thread(), "asked", &lease);
+    lido__lease_write(lido__slot_at(&leases, slot), "asked", &lease);
     hold(&lease);
     explore_check(put(&lease), "a good release was refused");
 }
@@ -417,7 +426,7 @@ static bool get_or_build(uint64_t timeout_ns, lido_lease *lease) {
         explore_check(built < OBJECTS, "more is built than ever ended");
         lido__store(&at->object, &objects[built++], relaxed);
     }
-    lido__lease_write(at, (uint32_t)explore_thread(), "here", lease);
+    lido__lease_write(at, "here", lease);
     return true;
 }
 
@@ -430,8 +439,8 @@ static void put_or_end(const lido_lease *lease) {
     if (given == LIDO__GIVEN_TOO_MUCH && lido__lease_empty_own(&leases, store))
         while ((slot = lido__lease_claim_ending(&leases)) != LIDO__NO_SLOT)
             end_slot(slot);
-    else if (given == LIDO__NOT_GIVEN && !lido__lease_put(&leases, at->number))
-        end_slot(at->number);
+    else if (given == LIDO__NOT_GIVEN && !lido__lease_put(&leases, lido__slot_number(at)))
+        end_slot(lido__slot_number(at));
 }
 
 static void use_late(void) {
@@ -512,9 +521,10 @@ static void finish_growth(void) {
 
 static void look_up(void) {
     for (uint32_t chunk = 3; chunk <= 4; chunk++) {
-        const struct lido__slot *at = lido__slot_find(&leases, chunk * LIDO__CHUNK_SLOTS);
+        struct lido__slot *at = lido__slot_find(&leases, chunk * LIDO__CHUNK_SLOTS);
         if (at)
-            explore_check(at->number == chunk * LIDO__CHUNK_SLOTS, "a slot that is not made yet");
+            explore_check(lido__slot_number(at) == chunk * LIDO__CHUNK_SLOTS,
+                          "a slot that is not made yet");
     }
 }
 
@@ -526,7 +536,7 @@ static void hold_on(void) {
 /* As holders.c asks who holds a slot. */
 static void ask_for_holder(void) {
     const struct lido__slot *at = lido__slot_at(&leases, 0);
-    if (lido__load(&at->turn, acquire) & 1)
+    if (lido__turn_of(lido__load(&at->name, acquire)) & 1)
         explore_check(lido__load(&at->site, relaxed) != NULL, "a holder without a line");
 }
 

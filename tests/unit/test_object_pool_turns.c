@@ -12,7 +12,8 @@ static void leases_are_told_apart_across_the_wrap_of_turns(void **state) {
     lido_object_pool *pool = pool_of(&factory, 1);
     CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
     CHECK_OK(lido_object_pool_release(pool, &lease));
-    lido__store(&lido__slot_at(&pool->leases, lease.slot)->turn, UINT32_MAX - 7, relaxed);
+    lido__store(&lido__slot_at(&pool->leases, lease.slot)->name,
+                (uint64_t)(UINT32_MAX - 7) << 32 | lease.slot, relaxed);
     for (int i = 0; i < 8; i++) {
         CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
         lido_lease copy = lease;
