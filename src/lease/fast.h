@@ -64,7 +64,7 @@ static inline uint32_t lido__slot_number(struct lido__slot *at) {
     return (uint32_t)lido__load(&at->name, relaxed);
 }
 
-/* The store that this thread used last; its leases' if these stand in near.owner or near.back. */
+/* The store that this thread used last; its leases' if these stand in near.owner or near.open. */
 static inline struct lido__lease_store *lido__lease_store_last(void) {
     return (struct lido__lease_store *)(void *)lido__near_lease;
 }

@@ -553,7 +553,7 @@ struct lido__lease_store *lido__lease_store_make(struct lido__leases *leases) {
     lido__lock(&lido__near_lock);
     lido__near_hang(leases->id, &store->near, leases);
     if (!leases->slow_release)
-        lido__store(&store->near.back, leases,
+        lido__store(&store->near.open, leases,
                     relaxed); /* read by this thread, or under the lock */
     lido__near_lease = &store->near;
     lido__lock(&leases->lock);

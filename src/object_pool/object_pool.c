@@ -595,7 +595,7 @@ lido_status lido_object_pool_release_at(lido_object_pool *pool, lido_lease *leas
                                         const char *site) {
     struct lido__lease_store *store = lido__lease_store_last();
     /* Relaxed: a pool's own address is only ever written there by this thread. */
-    if (__builtin_expect(lido__load(&store->near.back, relaxed) != &pool->leases, 0))
+    if (__builtin_expect(lido__load(&store->near.open, relaxed) != &pool->leases, 0))
         return release_slowly(pool, lease, site);
     enum lido__given given = lido__lease_bring(&pool->leases, store, lease);
     if (__builtin_expect(given == LIDO__GIVEN, 1))
