@@ -25,8 +25,8 @@ enum lido__near_end {
 /* What a capability keeps for one of its resources in one thread begins like this: see near.h. */
 struct lido__near {
     _Atomic(const void *) owner; /* the resource; NULL when that has ended */
-    _Atomic(const void *) open; /* the resource, or not, for fast paths that look there */
-    struct lido__near *next; /* the owning thread's alone, as are the heads */
+    _Atomic(const void *) open;  /* the resource, or not, for fast paths that look there */
+    struct lido__near *next;     /* the owning thread's alone, as are the heads */
     void (*leave)(struct lido__near *near, enum lido__near_end end);
 };
 
