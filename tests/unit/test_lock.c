@@ -385,6 +385,8 @@ static void a_lock_that_fork_caught_half_taken_is_refused_in_the_child(void **st
     CHECK_OK(lido_mutex_lock(&others));
     CHECK_OK(lido_mutex_unlock(&others));
     CHECK_OK(lido_mutex_unlock(&mine));
+    CHECK_OK(lido_mutex_destroy(&mine));
+    CHECK_OK(lido_mutex_destroy(&others));
 }
 
 /* The thread that was woken for it is not here: after a moment others take it, and all is as before. */

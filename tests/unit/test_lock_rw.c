@@ -344,6 +344,7 @@ static void all_of_time_is_a_deadline_and_none_is_too(void **state) {
         check_join(&thread);
         CHECK_EQ(user.status, LIDO_OK);
     }
+    CHECK_OK(lido_mutex_destroy(&box.mutex));
 }
 
 /* No call of lido is a cancellation point: the thread ends later, with the mutex unlocked. */
