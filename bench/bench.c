@@ -4,6 +4,7 @@
 #include "report.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,7 @@ typedef struct choices {
     unsigned rounds;
     bool quick;
     bool urgent;
-    bool progress;
+    enum { SILENT, LINES, BAR } progress;
     const char *only;
     const char *against;
     const char *json;
@@ -33,13 +34,15 @@ static int usage(const char *program) {
         "  --only TEXT    only cases whose name holds this text\n"
         "  --against TEXT only peers whose name holds this text\n"
         "  --urgent       contestants go before other programs of this machine (needs the right "
-        "to)\n",
+        "to)\n"
+        "  --no-progress  nothing on stderr while it runs: a bar on a terminal, else a line a "
+        "case\n",
         program, BENCH_ROUNDS_MAX, ROUNDS, SLOW_ROUNDS, QUICK_ROUNDS);
     return 0;
 }
 
 static bool read_choices(int argc, char **argv, choices *c) {
-    *c = (choices){.rounds = 0, .progress = isatty(STDERR_FILENO) == 1};
+    *c = (choices){.rounds = 0, .progress = isatty(STDERR_FILENO) == 1 ? BAR : LINES};
     for (int i = 1; i < argc; i++) {
         bool has_value = i + 1 < argc;
         if (strcmp(argv[i], "--quick") == 0) {
@@ -47,7 +50,7 @@ static bool read_choices(int argc, char **argv, choices *c) {
         } else if (strcmp(argv[i], "--urgent") == 0) {
             c->urgent = true;
         } else if (strcmp(argv[i], "--no-progress") == 0) {
-            c->progress = false;
+            c->progress = SILENT;
         } else if (strcmp(argv[i], "--rounds") == 0 && has_value) {
             char *end;
             unsigned long rounds = strtoul(argv[++i], &end, 10);
@@ -177,16 +180,19 @@ static void subtract_floor(results *r, size_t case_index) {
 static void run_rounds(results *r, size_t case_index, const choices *c) {
     const bench_case *one = &r->what->cases[case_index];
     unsigned rounds = rounds_of(c, one);
+    if (c->progress == LINES)
+        fprintf(stderr, "bench %s, case %zu of %zu: %s, rounds: %u\n", r->what->name,
+                case_index + 1, r->what->case_count, one->name, rounds);
     for (unsigned round = 0; round < rounds; round++) {
         for (size_t i = 0; i < r->what->contestant_count; i++) {
-            if (c->progress)
+            if (c->progress == BAR)
                 fprintf(stderr, "\r\033[K%zu/%zu %s: round %u/%u, %s", case_index + 1,
                         r->what->case_count, one->name, round + 1, rounds,
                         r->what->contestants[i].name);
             run_once(r, case_index, i, round, c->quick);
         }
     }
-    if (c->progress)
+    if (c->progress == BAR)
         fputs("\r\033[K", stderr);
 }
 
@@ -199,8 +205,22 @@ static void run_case(results *r, size_t case_index, const choices *c) {
         summarise(cell_of(r, case_index, i));
 }
 
-static void run_groups(results *r, const choices *c) {
+/* No interruption leaves half a file. */
+static bool write_results(const results *r, const choices *c) {
+    sigset_t signals, before;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, &before);
+    bool written = report_json(c->json, r);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return written;
+}
+
+/* The results so far are written after each group: who is interrupted after an hour keeps them.
+ * Returns  whether they could be written, where that is wanted. */
+static bool run_groups(results *r, const choices *c) {
     const bench *what = r->what;
+    bool written = !c->json || write_results(r, c);
     for (size_t first = 0, last; first < what->case_count; first = last + 1) {
         bool any = false;
         for (last = first; last + 1 < what->case_count; last++) {
@@ -214,9 +234,12 @@ static void run_groups(results *r, const choices *c) {
             if (r->ran[i])
                 run_case(r, i, c);
         }
+        if (any && c->json)
+            written = write_results(r, c);
         if (any)
             report_group(stdout, r, first, last);
     }
+    return written;
 }
 
 /* Says whether lido itself was measured wherever it takes part. */
@@ -286,8 +309,7 @@ int bench_main(int argc, char **argv, const bench *what) {
             r.versions[i] = contestant_version(who);
     }
     report_head(stdout, &r);
-    run_groups(&r, &c);
-    if (c.json && !report_json(c.json, &r)) {
+    if (!run_groups(&r, &c)) {
         fprintf(stderr, "%s: %s\n", c.json, strerror(errno));
         status = 1;
     }

@@ -7,6 +7,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import unittest
@@ -74,6 +75,24 @@ class BenchTest(unittest.TestCase):
                      "--json", "no/such/folder/x.json")
         self.assertEqual((done.returncode, done.stdout), (2, ""))
         self.assertIn("no/such/folder/x.json", done.stderr)
+
+    def test_progress_is_a_line_for_each_case_where_no_terminal_is(self):
+        done = bench("object_pool", "--quick", "--rounds", "1", "--only", "1 thread", "--against", "mutex")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stderr, r"^bench object_pool, case \d+ of \d+: .*1 thread.*, rounds: 1\n$")
+
+    def test_who_interrupts_keeps_what_was_measured(self):
+        process = subprocess.Popen([str(LIDO), "bench", "object_pool", "ring", "--quick", "--rounds", "1", "--against", "mutex",
+                                    "--json", str(self.file)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+        line = " "
+        while line and "best peer" not in line:  # the first results are written before their table
+            line = process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=300)
+        self.assertEqual(process.returncode, 130)
+        results = json.loads(self.file.read_text())
+        self.assertGreater(len(results), 0)
+        self.assertEqual({result["bench"] for result in results}, {"object_pool"})
 
     def test_results_have_the_keys_and_the_arithmetic_of_the_contract(self):
         done, results = self.results("block_pool", "--only", "pair 64 B, threads: 1")

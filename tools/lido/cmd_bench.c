@@ -141,6 +141,16 @@ static int read_words(plan *p, int argc, char *argv[]) {
     return fine ? DONE : USAGE;
 }
 
+static volatile sig_atomic_t running, interrupted; /* the bench at work; whether to stop */
+
+/* Hands the wish to stop on: what the benches so far have found is written before this command ends. */
+static void interrupt(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+    if (running)
+        kill((pid_t)running, SIGINT);
+}
+
 /* Starts bench_NAME, waits for it, and returns its exit status. */
 static int run_bench(const plan *p, const char *name, int results) {
     char program[PATH_BYTES + 2 * NAME_BYTES], path[NAME_BYTES];
@@ -164,8 +174,12 @@ static int run_bench(const plan *p, const char *name, int results) {
         fprintf(stderr, "lido bench: %s: %s\n", program, strerror(error));
         return FAILED;
     }
+    running = (sig_atomic_t)child;
+    if (interrupted)
+        kill(child, SIGINT);
     while (waitpid(child, &status, 0) < 0 && errno == EINTR)
         continue;
+    running = 0;
     if (WIFSIGNALED(status))
         return WTERMSIG(status) == SIGINT ? INTERRUPTED : FAILED;
     return WEXITSTATUS(status);
@@ -195,8 +209,8 @@ static int run_and_join(const plan *p, const char *name, json_t *all) {
     int status = run_bench(p, name, results);
     if (results < 0)
         return status;
-    if (status != INTERRUPTED && lseek(results, 0, SEEK_END) > 0 &&
-        join_results(all, name, results) != DONE)
+    if (lseek(results, 0, SEEK_END) > 0 && join_results(all, name, results) != DONE &&
+        status != INTERRUPTED)
         status = FAILED;
     close(results);
     return status;
@@ -217,14 +231,18 @@ int cmd_bench(int argc, char *argv[]) {
         return FAILED;
     }
     json_t *all = json_array();
+    sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt}, NULL);
+    sigaction(SIGTERM, &(struct sigaction){.sa_handler = interrupt}, NULL);
     size_t count = p.wanted_count ? p.wanted_count : p.found_count, idle_count = 0, lone_count = 0;
-    for (size_t i = 0; i < count && status != INTERRUPTED && status != USAGE; i++) {
+    for (size_t i = 0; i < count && status != INTERRUPTED && status != USAGE && !interrupted; i++) {
         int one = run_and_join(&p, p.wanted_count ? p.wanted[i] : p.found[i], all);
         idle_count += one == NO_CASE || one == NO_PEER;
         lone_count += one == NO_PEER; /* it has said so */
         if (one != DONE && one != NO_CASE && one != NO_PEER)
             status = one == INTERRUPTED || one == USAGE ? one : FAILED;
     }
+    if (interrupted)
+        status = INTERRUPTED;
     if (idle_count == count) {
         if (lone_count == 0)
             fputs("lido bench: no case's name holds the text of --only, or --quick left it out; "
