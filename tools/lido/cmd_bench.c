@@ -35,6 +35,8 @@ typedef struct plan {
     size_t passed_on_count;
     const char *json;
     bool help;
+    bool interrupted;
+    sigset_t signals, signals_before; /* those that are taken by sigwait; the mask of the benches */
 } plan;
 
 static int by_name(const void *a, const void *b) {
@@ -141,22 +143,38 @@ static int read_words(plan *p, int argc, char *argv[]) {
     return fine ? DONE : USAGE;
 }
 
-static volatile sig_atomic_t running, interrupted; /* the bench at work; whether to stop */
+/* Waits for the bench to end and hands the wish to stop on to it. That must not end this command, which writes what the
+ * benches have found so far; so the signals are blocked, and taken here.
+ * Returns  the wait status of the bench. */
+static int await(plan *p, pid_t child) {
+    int status = 0, number;
+    while (waitpid(child, &status, WNOHANG) == 0) {
+        if (sigwait(&p->signals, &number) == 0 && number != SIGCHLD) {
+            p->interrupted = true;
+            kill(child, SIGINT);
+        }
+    }
+    return status;
+}
 
-/* Hands the wish to stop on: what the benches so far have found is written before this command ends. */
-static void interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
-    if (running)
-        kill((pid_t)running, SIGINT);
+static int spawn(const plan *p, const char *program, char **words, pid_t *child) {
+    posix_spawnattr_t attributes;
+    int error = posix_spawnattr_init(&attributes);
+    if (error != 0)
+        return error;
+    posix_spawnattr_setsigmask(&attributes, &p->signals_before);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    error = posix_spawn(child, program, NULL, &attributes, words, environ);
+    posix_spawnattr_destroy(&attributes);
+    return error;
 }
 
 /* Starts bench_NAME, waits for it, and returns its exit status. */
-static int run_bench(const plan *p, const char *name, int results) {
+static int run_bench(plan *p, const char *name, int results) {
     char program[PATH_BYTES + 2 * NAME_BYTES], path[NAME_BYTES];
     char *words[WORDS_MAX + 4];
     char json_option[] = "--json";
-    int count = 0, status = 0;
+    int count = 0;
     pid_t child;
     snprintf(program, sizeof program, "%s/bench_%s", p->folder, name);
     snprintf(path, sizeof path, "/proc/self/fd/%d", results);
@@ -169,17 +187,12 @@ static int run_bench(const plan *p, const char *name, int results) {
     }
     words[count] = NULL;
     fflush(NULL);
-    int error = posix_spawn(&child, program, NULL, NULL, words, environ);
+    int error = spawn(p, program, words, &child);
     if (error != 0) {
         fprintf(stderr, "lido bench: %s: %s\n", program, strerror(error));
         return FAILED;
     }
-    running = (sig_atomic_t)child;
-    if (interrupted)
-        kill(child, SIGINT);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
-        continue;
-    running = 0;
+    int status = await(p, child);
     if (WIFSIGNALED(status))
         return WTERMSIG(status) == SIGINT ? INTERRUPTED : FAILED;
     return WEXITSTATUS(status);
@@ -200,7 +213,7 @@ static int join_results(json_t *all, const char *name, int results) {
     return status;
 }
 
-static int run_and_join(const plan *p, const char *name, json_t *all) {
+static int run_and_join(plan *p, const char *name, json_t *all) {
     int results = -1;
     if (p->json && (results = memfd_create("results", 0)) < 0) {
         fprintf(stderr, "lido bench: memfd_create: %s\n", strerror(errno));
@@ -231,17 +244,21 @@ int cmd_bench(int argc, char *argv[]) {
         return FAILED;
     }
     json_t *all = json_array();
-    sigaction(SIGINT, &(struct sigaction){.sa_handler = interrupt}, NULL);
-    sigaction(SIGTERM, &(struct sigaction){.sa_handler = interrupt}, NULL);
+    sigemptyset(&p.signals);
+    sigaddset(&p.signals, SIGINT);
+    sigaddset(&p.signals, SIGTERM);
+    sigaddset(&p.signals, SIGCHLD);
+    sigprocmask(SIG_BLOCK, &p.signals, &p.signals_before);
     size_t count = p.wanted_count ? p.wanted_count : p.found_count, idle_count = 0, lone_count = 0;
-    for (size_t i = 0; i < count && status != INTERRUPTED && status != USAGE && !interrupted; i++) {
+    for (size_t i = 0; i < count && status != INTERRUPTED && status != USAGE && !p.interrupted;
+         i++) {
         int one = run_and_join(&p, p.wanted_count ? p.wanted[i] : p.found[i], all);
         idle_count += one == NO_CASE || one == NO_PEER;
         lone_count += one == NO_PEER; /* it has said so */
         if (one != DONE && one != NO_CASE && one != NO_PEER)
             status = one == INTERRUPTED || one == USAGE ? one : FAILED;
     }
-    if (interrupted)
+    if (p.interrupted)
         status = INTERRUPTED;
     if (idle_count == count) {
         if (lone_count == 0)
