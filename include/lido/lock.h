@@ -255,7 +255,8 @@ LIDO_API bool lido_profile_diff(const lido_profile *before, const lido_profile *
 
 /* ---- For reports of crashes ------------------------------------------------------------ */
 
-/* The classes of the locks that this thread took last, newest first, at most 8.
+/* The classes of the locks that this thread took last, newest first, at most 8. One that was taken
+ * several times in a row stands there once.
  *
  * Returns  how many.
  * Threads  also in a signal handler. */

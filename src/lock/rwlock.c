@@ -123,9 +123,10 @@ static lido_status take(struct lido__lock_head *head, const struct lido__lock_wa
     uintptr_t tagged = (uintptr_t)head | LIDO__IS_RWLOCK;
     if (!lido__holds_push(me, tagged, site)) {
         lido__lock_holds_begin();
-        lido__holds_push_slowly(tagged, site);
+        if (!lido__holds_push(me, tagged, site))
+            me->beyond++;
     }
-    me->recent[me->recent_next++ % LIDO__RECENT] = lido__load(&head->name, relaxed);
+    lido__holds_remember(me, lido__load(&head->name, relaxed));
     lido__store(&head->site, site, relaxed);
     uint64_t acquired = lido__add(&head->acquired, 1, relaxed) + 1;
     if (acquired % LIDO__SAMPLE_EVERY == 0)
