@@ -5,9 +5,11 @@
  *   contended THREADS   all threads lock, change four words, unlock, and work about as long outside;
  *                       wall time over all operations
  *   wait THREADS        the same; the cost is how long the slowest lock of a thousand took
+ *   share THREADS N     as both, in one line: so many of a thousand lock to change the words, the others
+ *                       to read them; lock and work take longer, so that readers could meet
  *
  * A contestant defines peer_lock, peer_unlock and peer_version as macros or inline functions, and
- * includes this file, which has its main.
+ * includes this file, which has its main. One with PEER_SHARES defines peer_share, too: locking to read.
  */
 #ifndef BENCH_LOCK_WORK_H
 #define BENCH_LOCK_WORK_H
@@ -22,8 +24,13 @@
 static inline void peer_lock(void);
 static inline void peer_unlock(void);
 static void peer_version(void);
+#ifdef PEER_SHARES
+static inline void peer_share(void);
+#else
+#define peer_share peer_lock
+#endif
 
-enum { OUTSIDE_STEPS = 40, BUCKETS = 64 * 16 };
+enum { OUTSIDE_STEPS = 40, SHARE_STEPS = 400, BUCKETS = 64 * 16 };
 
 static uint64_t shared_words[4];
 
@@ -33,8 +40,8 @@ static inline void change_shared(void) {
     worker_keep(shared_words);
 }
 
-static inline void work_outside(uint64_t *random) {
-    for (int i = 0; i < OUTSIDE_STEPS; i++)
+static inline void work(uint64_t *random, int steps) {
+    for (int i = 0; i < steps; i++)
         (void)worker_random(random);
     worker_keep(random);
 }
@@ -55,7 +62,7 @@ static void run_contended(void *context, unsigned thread, uint64_t count) {
         peer_lock();
         change_shared();
         peer_unlock();
-        work_outside(&random);
+        work(&random, OUTSIDE_STEPS);
     }
 }
 
@@ -63,6 +70,7 @@ static void run_contended(void *context, unsigned thread, uint64_t count) {
 
 typedef struct waiter {
     unsigned thread;
+    unsigned per_mille; /* of those that share: how many lock to change */
     uint64_t end_ns;
     uint32_t count[BUCKETS];
 } waiter;
@@ -92,20 +100,44 @@ static void *run_waiter(void *argument) {
         change_shared();
         peer_unlock();
         self->count[bucket_of(now_ns - start_ns)]++;
-        work_outside(&random);
+        work(&random, OUTSIDE_STEPS);
     }
     return NULL;
 }
 
-static void print_slow_lock(unsigned thread_count, uint64_t window_ns) {
+static void *run_sharer(void *argument) {
+    waiter *self = argument;
+    uint64_t random = self->thread + 1, now_ns = worker_now_ns();
+    worker_pin(self->thread);
+    while (now_ns < self->end_ns) {
+        bool changes = worker_random(&random) % 1000 < self->per_mille;
+        uint64_t start_ns = worker_now_ns();
+        if (changes)
+            peer_lock();
+        else
+            peer_share();
+        now_ns = worker_now_ns();
+        if (changes)
+            change_shared();
+        work(&random, SHARE_STEPS);
+        peer_unlock();
+        self->count[bucket_of(now_ns - start_ns)]++;
+        work(&random, SHARE_STEPS);
+    }
+    return NULL;
+}
+
+static void print_slow_lock(unsigned thread_count, uint64_t window_ns, void *(*run)(void *),
+                            unsigned per_mille) {
     static waiter waiters[WORKER_THREADS_MAX];
     pthread_t threads[WORKER_THREADS_MAX];
-    uint64_t total = 0, seen = 0, end_ns = worker_now_ns() + window_ns;
+    uint64_t total = 0, seen = 0, start_ns = worker_now_ns(), end_ns = start_ns + window_ns;
     for (unsigned i = 0; i < thread_count; i++) {
         memset(&waiters[i], 0, sizeof waiters[i]);
         waiters[i].thread = i;
+        waiters[i].per_mille = per_mille;
         waiters[i].end_ns = end_ns;
-        if (pthread_create(&threads[i], NULL, run_waiter, &waiters[i]) != 0)
+        if (pthread_create(&threads[i], NULL, run, &waiters[i]) != 0)
             worker_fail("a thread could not be started");
     }
     for (unsigned i = 0; i < thread_count; i++) {
@@ -113,6 +145,8 @@ static void print_slow_lock(unsigned thread_count, uint64_t window_ns) {
         for (unsigned b = 0; b < BUCKETS; b++)
             total += waiters[i].count[b];
     }
+    if (run == run_sharer)
+        printf("%.1f ", (double)(worker_now_ns() - start_ns) / (double)total);
     for (unsigned b = 0; b < BUCKETS; b++) {
         for (unsigned i = 0; i < thread_count; i++)
             seen += waiters[i].count[b];
@@ -142,9 +176,11 @@ int main(int argc, char **argv) {
     unsigned value = (unsigned)arguments.values[0];
     if (value > WORKER_THREADS_MAX)
         worker_fail("at most %d threads", WORKER_THREADS_MAX);
-    if (strcmp(arguments.pattern, "wait") == 0) {
+    bool shares = strcmp(arguments.pattern, "share") == 0;
+    if (shares || strcmp(arguments.pattern, "wait") == 0) {
         for (unsigned i = 0; i < arguments.window_count; i++)
-            print_slow_lock(value, arguments.window_ns * 25);
+            print_slow_lock(value, arguments.window_ns * 25, shares ? run_sharer : run_waiter,
+                            (unsigned)arguments.values[1]);
         return fflush(stdout) == 0 ? 0 : 1;
     }
     if (strcmp(arguments.pattern, "contended") == 0) {
@@ -152,7 +188,7 @@ int main(int argc, char **argv) {
         load.thread_count = value;
         load.wall_of_all = true;
     } else if (strcmp(arguments.pattern, "pair") != 0)
-        worker_fail("usage: pair ALIVE | contended THREADS | wait THREADS");
+        worker_fail("usage: pair ALIVE | contended THREADS | wait THREADS | share THREADS N");
     for (unsigned i = 0; load.run == run_pair && i < value; i++) {
         pthread_t sleeper;
         if (pthread_create(&sleeper, NULL, sleep_for_ever, NULL) != 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT
- * lock_rwlock.c -- the read-write lock of the C library, locked for writing. */
+ * lock_rwlock.c -- the read-write lock of the C library. */
+#define PEER_SHARES
 #include "../lock_work.h"
 
 #include <gnu/libc-version.h>
@@ -8,6 +9,10 @@ static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
 
 static inline void peer_lock(void) {
     pthread_rwlock_wrlock(&lock);
+}
+
+static inline void peer_share(void) {
+    pthread_rwlock_rdlock(&lock);
 }
 
 static inline void peer_unlock(void) {

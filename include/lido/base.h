@@ -38,6 +38,17 @@
 #define LIDO_NODISCARD
 #endif
 
+/* For calls that end with a locked instruction: behind one, a jump by way of the linker's table costs
+ * much, so callers in other objects take the address from there themselves. */
+#if defined(__has_attribute)
+#if __has_attribute(noplt)
+#define LIDO_DIRECT __attribute__((noplt))
+#endif
+#endif
+#ifndef LIDO_DIRECT
+#define LIDO_DIRECT
+#endif
+
 LIDO_BEGIN
 
 /* ---- Version --------------------------------------------------------------------------- */

@@ -29,8 +29,7 @@
  *              held at that moment, or was just locking or unlocking, is like one whose holder ended;
  *              so is an rwlock that one wrote under. Where others read, a writer waits to its deadline.
  *   Priority   is not inherited. A holder without CPU keeps the others asleep; they look for some
- *              four microseconds before they sleep, less where that was mostly in vain; for an
- *              rwlock they sleep at once.
+ *              four microseconds before they sleep, less where that was mostly in vain.
  *   Signals    change no deadline, and interrupt no wait but that of lido_cond_wait. No call is a
  *              cancellation point.
  *   Many       a thread is known by the eight locks it took first. While it holds more, a second
@@ -112,7 +111,7 @@ LIDO_API lido_status lido_mutex_unlock(lido_mutex *mutex);
 
 /* ---- Read-write lock ------------------------------------------------------------------- */
 
-/* Many readers or one writer. While a writer waits, no new reader enters, so that writers get
+/* Many readers or one writer. While a writer sleeps, no new reader enters, so that writers get
  * their turn; therefore a thread must not read-lock it twice, and that is refused. */
 typedef struct lido_rwlock {
     const char *lido_name;
@@ -255,7 +254,8 @@ LIDO_API bool lido_profile_diff(const lido_profile *before, const lido_profile *
 
 /* ---- For reports of crashes ------------------------------------------------------------ */
 
-/* The classes of the locks that this thread took last, newest first, at most 8.
+/* The classes of the locks that this thread took last, newest first, at most 8. One that was taken
+ * several times in a row stands there once.
  *
  * Returns  how many.
  * Threads  also in a signal handler. */

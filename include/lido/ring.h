@@ -82,18 +82,18 @@ LIDO_API lido_status lido_ring_destroy(lido_ring *ring);
  *          CLOSED   lido_ring_close was called
  *          On any error the item is still yours.
  * Waits    for a remove, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
-LIDO_API LIDO_NODISCARD lido_status lido_ring_insert(lido_ring *ring, void *item,
-                                                     uint64_t timeout_ns);
+LIDO_API LIDO_DIRECT LIDO_NODISCARD lido_status lido_ring_insert(lido_ring *ring, void *item,
+                                                                 uint64_t timeout_ns);
 
 /* The same up to a point in time, as lido_now_ns() counts. */
-LIDO_API LIDO_NODISCARD lido_status lido_ring_insert_until(lido_ring *ring, void *item,
-                                                           uint64_t deadline_ns);
+LIDO_API LIDO_DIRECT LIDO_NODISCARD lido_status lido_ring_insert_until(lido_ring *ring, void *item,
+                                                                       uint64_t deadline_ns);
 
 /* The same without waiting.
  *
  * Errors   LIMIT  it is full, or the item that left the next slot is still being read
  *          CLOSED */
-LIDO_API LIDO_NODISCARD lido_status lido_ring_try_insert(lido_ring *ring, void *item);
+LIDO_API LIDO_DIRECT LIDO_NODISCARD lido_status lido_ring_try_insert(lido_ring *ring, void *item);
 
 /* Takes the oldest item out.
  *
@@ -101,18 +101,19 @@ LIDO_API LIDO_NODISCARD lido_status lido_ring_try_insert(lido_ring *ring, void *
  *          CLOSED   lido_ring_close was called, and nothing is left
  *          On any error *item becomes NULL.
  * Waits    for an insert, at most timeout_ns; 0: not at all; LIDO_FOREVER: for ever. */
-LIDO_API LIDO_NODISCARD lido_status lido_ring_remove(lido_ring *ring, uint64_t timeout_ns,
-                                                     void **item);
+LIDO_API LIDO_DIRECT LIDO_NODISCARD lido_status lido_ring_remove(lido_ring *ring,
+                                                                 uint64_t timeout_ns, void **item);
 
 /* The same up to a point in time, as lido_now_ns() counts. */
-LIDO_API LIDO_NODISCARD lido_status lido_ring_remove_until(lido_ring *ring, uint64_t deadline_ns,
-                                                           void **item);
+LIDO_API LIDO_DIRECT LIDO_NODISCARD lido_status lido_ring_remove_until(lido_ring *ring,
+                                                                       uint64_t deadline_ns,
+                                                                       void **item);
 
 /* The same without waiting.
  *
  * Errors   EMPTY  nothing is in it, or the oldest item is still being written
  *          CLOSED */
-LIDO_API LIDO_NODISCARD lido_status lido_ring_try_remove(lido_ring *ring, void **item);
+LIDO_API LIDO_DIRECT LIDO_NODISCARD lido_status lido_ring_try_remove(lido_ring *ring, void **item);
 
 /* ---- Many items ------------------------------------------------------------------------ */
 

@@ -45,16 +45,23 @@ static void remember_dead(uint64_t identity) {
     lido__store(&dead[at % DEAD_MAX], identity, release);
 }
 
+/* For each lock that this thread holds. */
+static void call_for_each(lido__holder_call call) {
+    const struct lido__holds *me = &lido__holds;
+    for (uint32_t i = me->top; i > 0 && call; i--)
+        call(me->held[i].lock, me->held[i].site);
+    if (call && (me->mutex & ~(uintptr_t)LIDO__TAGS) != 0)
+        call(me->mutex, NULL);
+}
+
 /* Exit call of thread.h; at the end of a forked child's vanished threads it runs in another thread,
  * and concerns that one not. */
 static void at_thread_exit(struct lido__thread *thread) {
     struct lido__holds *me = &lido__holds;
-    if (thread != lido__thread_self || me->self == 0 || (me->top == 0 && me->beyond == 0))
+    if (thread != lido__thread_self || me->self == 0 || !lido__holds_any(me))
         return;
     remember_dead(me->self);
-    lido__holder_call call = lido__load(&lido__on_death_of_holder, relaxed);
-    for (uint32_t i = me->top; i > 0 && call; i--)
-        call(me->held[i].lock, me->held[i].site);
+    call_for_each(lido__load(&lido__on_death_of_holder, relaxed));
 }
 
 /* ---- fork -------------------------------------------------------------------------------- */
@@ -74,9 +81,7 @@ static void fork_child(void) {
     lido__store(&vanished_below, lido__load(&next_serial, relaxed) + 1, relaxed);
     lido__store(&survivor, lido__holds.self, relaxed);
     waits = NULL;
-    lido__holder_call call = lido__load(&lido__on_fork_of_holder, relaxed);
-    for (uint32_t i = lido__holds.top; i > 0 && call; i--)
-        call(lido__holds.held[i].lock, lido__holds.held[i].site);
+    call_for_each(lido__load(&lido__on_fork_of_holder, relaxed));
     lido__unlock(&lock);
 }
 
@@ -90,7 +95,6 @@ void lido__holds_begin(void) {
     /* Serials begin with 1: no identity is 0. */
     uint64_t serial = lido__add(&next_serial, 1, relaxed) + 1;
     me->self = serial << 32 | (uint32_t)lido__sys.thread_id();
-    me->room = LIDO__HELD_MAX;
     lido__thread_on_exit(at_thread_exit);
     /* Without a record, or without handlers for fork, only the two stories told at death and in a
      * child are missing. */
@@ -98,16 +102,23 @@ void lido__holds_begin(void) {
     (void)lido__fork_enter(&fork_client);
 }
 
-void lido__holds_push_slowly(uintptr_t lock_taken, const char *site) {
+void lido__holds_begin_locks(void) {
+    static const char none[] = "none"; /* a name that no lock has */
     struct lido__holds *me = &lido__holds;
-    if (me->room == 0)
+    if (me->self == 0)
         lido__holds_begin();
-    if (!lido__holds_push(me, lock_taken, site))
-        me->beyond++;
+    me->room = LIDO__HELD_MAX;
+    me->mutex = LIDO__NO_MUTEX;
+    me->recent[0] = none;
 }
 
 bool lido__holds_pop(const void *given, bool *was_timed) {
     struct lido__holds *me = &lido__holds;
+    if ((me->mutex & ~(uintptr_t)LIDO__TAGS) == (uintptr_t)given) {
+        *was_timed = (me->mutex & LIDO__TIMED) != 0;
+        me->mutex = LIDO__NO_MUTEX;
+        return true;
+    }
     uint32_t at = lido__holds_find(me, given);
     if (at == 0)
         return false;

@@ -39,16 +39,23 @@ enum { LIDO__HELD_MAX = 8, LIDO__RECENT = 8 };
  * death. */
 enum { LIDO__TIMED = 1, LIDO__IS_RWLOCK = 2, LIDO__TAGS = 3 };
 
+/* `mutex` of a thread that holds none there. */
+enum { LIDO__NO_MUTEX = LIDO__TAGS };
+
 /* Readable also when there is no memory for a record (thread.h), and in signal handlers of the same
- * thread. Static storage: no pointer to follow on the fast path of a lock. */
+ * thread. Static storage: no pointer to follow on the fast path of a lock.
+ *
+ * A mutex stands in `mutex` when it is the first; one store takes it in or out, and stores are what
+ * an uncontended pair consists of. `held` is a stack for all others. */
 struct lido__holds {
-    uint64_t self;        /* identity: a serial number and, in the low half, the kernel's id */
-    uint32_t top;         /* locks held, as far as they stand in `held`: the last is held[top] */
-    uint32_t room;        /* LIDO__HELD_MAX once this thread is known; 0 before */
-    uint32_t beyond;      /* locks held that found no room in `held` */
-    uint32_t recent_next; /* modulo LIDO__RECENT */
-    bool enters;          /* may hold what is not counted here */
-    bool is_timing;       /* one of `held` is LIDO__TIMED */
+    uint64_t self;      /* identity: a serial number and, in the low half, the kernel's id */
+    uintptr_t mutex;    /* with tags; 0 before this thread's first lock */
+    uint32_t top;       /* locks in `held`: the last is held[top] */
+    uint32_t room;      /* LIDO__HELD_MAX; 0 before this thread's first lock */
+    uint32_t beyond;    /* locks held that found no room in `held` */
+    uint32_t recent_at; /* of the newest in `recent`, modulo LIDO__RECENT */
+    bool enters;        /* may hold what is not counted here */
+    bool is_timing;     /* one of `mutex` and `held` is LIDO__TIMED */
     uint64_t timed_since_ns;
     struct lido__holding {
         uintptr_t lock; /* with tags */
@@ -61,6 +68,8 @@ extern _Thread_local struct lido__holds lido__holds __attribute__((tls_model("in
 
 /* Makes this thread known: gives it its identity, and an exit call. Needs no memory to succeed. */
 void lido__holds_begin(void);
+/* The same before its first lock. */
+void lido__holds_begin_locks(void);
 
 /* Enters a lock, with its tag, when there is room. */
 static inline bool lido__holds_push(struct lido__holds *me, uintptr_t lock, const char *site) {
@@ -73,18 +82,44 @@ static inline bool lido__holds_push(struct lido__holds *me, uintptr_t lock, cons
     return true;
 }
 
-/* The same whether there is room or not. */
-void lido__holds_push_slowly(uintptr_t lock, const char *site);
+/* A mutex, in the same way. */
+static inline bool lido__holds_push_mutex(struct lido__holds *me, uintptr_t lock,
+                                          const char *site) {
+    if (__builtin_expect(me->mutex != LIDO__NO_MUTEX, 0))
+        return lido__holds_push(me, lock, site);
+    me->mutex = lock;
+    return true;
+}
 
-/* Whether the lock was taken last, and its holding is not timed. */
-static inline bool lido__holds_is_plain_top(const struct lido__holds *me, const void *lock) {
-    return me->held[me->top].lock == (uintptr_t)lock;
+/* Takes a mutex out, if it was taken last and its holding is not timed. */
+static inline bool lido__holds_pop_mutex(struct lido__holds *me, const void *lock) {
+    if (__builtin_expect(me->mutex == (uintptr_t)lock, 1)) {
+        me->mutex = LIDO__NO_MUTEX;
+        return true;
+    }
+    if (me->held[me->top].lock != (uintptr_t)lock)
+        return false;
+    me->top--;
+    return true;
+}
+
+static inline bool lido__holds_any(const struct lido__holds *me) {
+    return me->top > 0 || me->beyond > 0 || (me->mutex & ~(uintptr_t)LIDO__TAGS) != 0;
+}
+
+/* Remembers the class of a lock that is taken, if it is another one than the last time. */
+static inline void lido__holds_remember(struct lido__holds *me, const char *name) {
+    uint32_t at = me->recent_at;
+    if (__builtin_expect(me->recent[at % LIDO__RECENT] == name, 1))
+        return;
+    me->recent[(at + 1) % LIDO__RECENT] = name;
+    me->recent_at = at + 1;
 }
 
 /* Takes a lock out, wherever it stands. False: it does not, and if it is held it is among `beyond`. */
 bool lido__holds_pop(const void *lock, bool *was_timed);
 
-/* Where the lock stands in `held`; 0: nowhere. */
+/* Where the lock stands in `held`; 0: nowhere. Not for mutexes. */
 static inline uint32_t lido__holds_find(const struct lido__holds *who, const void *lock) {
     uint32_t at = who->top;
     while (at > 0 && (who->held[at].lock & ~(uintptr_t)LIDO__TAGS) != (uintptr_t)lock)
@@ -104,7 +139,8 @@ static inline uint64_t lido__identity_thread_id(uint64_t identity) {
     return (uint32_t)identity;
 }
 
-/* Called for each lock that an ending thread holds, in that thread; with its tags. */
+/* Called for each lock that an ending thread holds, in that thread; with its tags. Without a site for
+ * `mutex`, which says itself where it was locked. */
 typedef void (*lido__holder_call)(uintptr_t lock, const char *site);
 extern _Atomic(lido__holder_call) lido__on_death_of_holder;
 /* In the child of a fork, while there is one thread, for each lock that it holds. */

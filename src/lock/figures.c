@@ -294,11 +294,11 @@ void lido__tables_copy(struct lido__tables *to) {
 
 uint64_t lido_lock_recent(uint64_t count, const char *names[]) {
     const struct lido__holds *me = &lido__holds;
-    uint64_t taken = me->recent_next < LIDO__RECENT ? me->recent_next : LIDO__RECENT;
+    uint64_t taken = me->recent_at < LIDO__RECENT ? me->recent_at : LIDO__RECENT;
     if (count > taken)
         count = taken;
     for (uint64_t i = 0; i < count; i++) {
-        const char *name = me->recent[(me->recent_next - 1 - i) % LIDO__RECENT];
+        const char *name = me->recent[(me->recent_at - i) % LIDO__RECENT];
         names[i] = name ? name : "unnamed";
     }
     return count;

@@ -141,7 +141,7 @@ static inline lido_status lido__lock_note(struct lido__lock_head *lock, struct l
     uint64_t acquired = lido__load(&lock->acquired, relaxed) + 1;
     lido__store(&lock->owner, me->self, relaxed);
     lido__store(&lock->site, site, relaxed);
-    me->recent[me->recent_next++ % LIDO__RECENT] = lido__load(&lock->name, relaxed);
+    lido__holds_remember(me, lido__load(&lock->name, relaxed));
     lido__store(&lock->acquired, acquired, relaxed);
     if (__builtin_expect(acquired % LIDO__SAMPLE_EVERY == 0, 0))
         return lido__lock_sample(lock);
@@ -150,7 +150,7 @@ static inline lido_status lido__lock_note(struct lido__lock_head *lock, struct l
 
 static inline lido_status lido__lock_took(struct lido__lock_head *lock, const char *site) {
     struct lido__holds *me = &lido__holds;
-    if (__builtin_expect(!lido__holds_push(me, (uintptr_t)lock, site), 0))
+    if (__builtin_expect(!lido__holds_push_mutex(me, (uintptr_t)lock, site), 0))
         return lido__lock_took_slowly(lock, site);
     return lido__lock_note(lock, me, site);
 }

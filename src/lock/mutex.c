@@ -163,6 +163,10 @@ __attribute__((noinline)) static lido_status wake(struct lido__lock_head *lock) 
 /* In a quiet street nobody sleeps, or has begun to in this moment. */
 static inline lido_status drop(struct lido__lock_head *lock) {
     lido__store(&lock->owner, 0, relaxed);
+    if (LIDO__IS_ALONE()) {
+        lido__store(&lock->word, LIDO__FREE, release);
+        return LIDO_OK;
+    }
     if (__builtin_expect(!lido__word_is_quiet(&lock->word), 0))
         return drop_slowly(lock);
     if (__builtin_expect(lido__word_drop_quietly(&lock->word), 0))
@@ -186,9 +190,8 @@ __attribute__((noinline)) static lido_status unlock_other(struct lido__lock_head
 LIDO__LTO_INLINE lido_status lido_mutex_unlock(lido_mutex *mutex) {
     struct lido__lock_head *lock = head_of(mutex);
     struct lido__holds *me = &lido__holds;
-    if (__builtin_expect(!lido__holds_is_plain_top(me, lock), 0))
+    if (__builtin_expect(!lido__holds_pop_mutex(me, lock), 0))
         return unlock_other(lock);
-    me->top--;
     return drop(lock);
 }
 

@@ -106,6 +106,26 @@ static const struct lido__lock_way write_way = {.kind = kind_name,
 
 /* ---- Locking ----------------------------------------------------------------------------- */
 
+static bool try_to(struct lido__lock_head *head, const struct lido__lock_way *way) {
+    return way == &read_way ? lido__rw_try_read(word_of(head)) : lido__rw_try_write(word_of(head));
+}
+
+/* As for a mutex: seldom, and less where it was mostly in vain. A writer that sleeps is not passed by
+ * readers that look. */
+static bool spin(struct lido__lock_head *head, const struct lido__lock_way *way) {
+    uint32_t in_vain = lido__load(&head->looks_in_vain, relaxed);
+    bool taken = false;
+    for (uint32_t i = in_vain; i < LIDO_WORD_LOOKS && !taken; i++) {
+        lido__rest();
+        taken = try_to(head, way);
+    }
+    if (taken && in_vain > 0)
+        lido__store(&head->looks_in_vain, in_vain - 1, relaxed);
+    else if (!taken && in_vain + 1 < LIDO_WORD_LOOKS)
+        lido__store(&head->looks_in_vain, in_vain + 1, relaxed);
+    return taken;
+}
+
 static lido_status take(struct lido__lock_head *head, const struct lido__lock_way *way, bool taken,
                         uint64_t timeout_ns, const char *site) {
     struct lido__holds *me = &lido__holds;
@@ -115,7 +135,8 @@ static lido_status take(struct lido__lock_head *head, const struct lido__lock_wa
         return lido__lock_fail_busy(head, kind_name, true);
     if (!taken) {
         struct lido__lock_patience patience = {timeout_ns, LIDO_FOREVER};
-        lido_status status = lido__lock_sleep(head, way, patience, site);
+        lido_status status =
+            spin(head, way) ? LIDO_OK : lido__lock_sleep(head, way, patience, site);
         if (status != LIDO_OK)
             return status;
         (void)lido__add(&head->contended, 1, relaxed);
@@ -123,9 +144,10 @@ static lido_status take(struct lido__lock_head *head, const struct lido__lock_wa
     uintptr_t tagged = (uintptr_t)head | LIDO__IS_RWLOCK;
     if (!lido__holds_push(me, tagged, site)) {
         lido__lock_holds_begin();
-        lido__holds_push_slowly(tagged, site);
+        if (!lido__holds_push(me, tagged, site))
+            me->beyond++;
     }
-    me->recent[me->recent_next++ % LIDO__RECENT] = lido__load(&head->name, relaxed);
+    lido__holds_remember(me, lido__load(&head->name, relaxed));
     lido__store(&head->site, site, relaxed);
     uint64_t acquired = lido__add(&head->acquired, 1, relaxed) + 1;
     if (acquired % LIDO__SAMPLE_EVERY == 0)

@@ -103,6 +103,8 @@ static lido_status fail_circle(struct lido__lock_head *lock, const char *kind,
 /* In the ending thread, which is among the dead by now. */
 static void mourn(uintptr_t held, const char *site) {
     struct lido__lock_head *lock = (struct lido__lock_head *)(held & ~(uintptr_t)LIDO__TAGS);
+    if (!site)
+        site = lido__load(&lock->site, relaxed);
     LIDO__LOG(LIDO_LOG_WARNING, "lock.held_at_thread_end", {"lock", lido__lock_name(lock), 0},
               {"site", site ? site : "?", 0}, {"thread", NULL, (int64_t)holder_id(lock)});
     if (lido__load(&lock->owner, relaxed) == lido__holds.self)
@@ -133,26 +135,31 @@ static void stamp_held(uintptr_t held, const char *site) {
         lido__store(&lock->word, lido__load(&lido__word_held, relaxed), relaxed);
 }
 
-/* This thread's first lock: whoever holds one is missed at its end. */
+/* This thread's first lock, though it may have waited in a pool before: whoever holds one is missed at
+ * its end. */
 void lido__lock_holds_begin(void) {
+    if (lido__holds.room > 0)
+        return;
     lido__store(&lido__on_death_of_holder, mourn, relaxed);
     lido__store(&lido__on_fork_of_holder, stamp_held, relaxed);
-    if (lido__holds.self == 0)
-        lido__holds_begin();
+    lido__holds_begin_locks();
 }
 
 lido_status lido__lock_took_slowly(struct lido__lock_head *lock, const char *site) {
+    struct lido__holds *me = &lido__holds;
     lido__lock_holds_begin();
-    lido__holds_push_slowly((uintptr_t)lock, site);
-    return lido__lock_note(lock, &lido__holds, site);
+    if (!lido__holds_push_mutex(me, (uintptr_t)lock, site))
+        me->beyond++;
+    return lido__lock_note(lock, me, site);
 }
 
 /* Times one holding at a time in each thread; not that of a lock which found no room in `held`. */
 void lido__lock_time(uintptr_t tagged) {
     struct lido__holds *me = &lido__holds;
-    if (me->is_timing || me->held[me->top].lock != tagged)
+    uintptr_t *held = me->mutex == tagged ? &me->mutex : &me->held[me->top].lock;
+    if (me->is_timing || *held != tagged)
         return;
-    me->held[me->top].lock |= LIDO__TIMED;
+    *held |= LIDO__TIMED;
     me->is_timing = true;
     me->timed_since_ns = lido__sys.now_ns();
 }
@@ -230,7 +237,7 @@ lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lo
     lido__lock_holds_begin();
     lido__history_prepare(lock);
     const char *held_at = lido__load(&lock->site, relaxed);
-    bool enters = me->top > 0 || me->beyond > 0 || me->enters;
+    bool enters = lido__holds_any(me) || me->enters;
     if (enters && !lido__waiting_enter(&wait, chain, CHAIN_MAX, &chain_count))
         return give_up(lock, fail_circle(lock, way->kind, chain, chain_count));
     uint64_t start_ns = lido__sys.now_ns();

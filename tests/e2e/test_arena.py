@@ -262,7 +262,7 @@ class Usage(unittest.TestCase):
             (["--measure", "mean", "--variant", "lido"], "--measure is mean"),
             (["--measure", "p50"], "one --variant"),
             (["--what"], "--what"),
-            (["here"], "here is not an option"),
+            (["here"], "'here' is no option"),
         ):
             with self.subTest(arguments=arguments):
                 done = run(*arguments)

@@ -6,6 +6,7 @@
 #include "lock/internal.h"
 
 #include <lido/lock.h>
+#include <lido/object_pool.h>
 
 static lido_mutex stands_alone = LIDO_MUTEX_INIT("alone");
 
@@ -48,6 +49,37 @@ static void meet(void (*holds)(void *), struct shared *holder, struct shared *wa
     check_gate_open(&holder->taken);
     check_join(&threads[0]);
     check_join(&threads[1]);
+}
+
+/* ---- A thread's first lock --------------------------------------------------------------- */
+
+static int create_object(void *context, void **object) {
+    *object = context;
+    return 0;
+}
+
+static void destroys_what_it_holds(void *context) {
+    CHECK_FAILS(lido_mutex_destroy(context), LIDO_ERR_BUSY, "held");
+}
+
+/* It is known as a thread by then, but not as one that holds locks. To find anything, this must be the
+ * first test: what it waits to be told is told once. */
+static void who_came_to_a_pool_before_holds_its_first_lock_in_a_child(void **state) {
+    (void)state;
+    lido_object_pool *pool;
+    lido_lease lease, other;
+    lido_mutex mutex = LIDO_MUTEX_INIT("first");
+    CHECK_OK(lido_object_pool_create(
+        LIDO_OBJECT_POOL_OPTIONS(.object_limit = 1, .create = create_object, .context = &mutex),
+        &pool));
+    CHECK_OK(lido_object_pool_acquire(pool, 0, &lease));
+    CHECK_FAILS(lido_object_pool_acquire(pool, 1, &other), LIDO_ERR_DEADLOCK, "never end");
+    CHECK_OK(lido_mutex_lock(&mutex));
+    CHECK_EQ(check_child(destroys_what_it_holds, &mutex), 0);
+    CHECK_OK(lido_mutex_unlock(&mutex));
+    CHECK_OK(lido_mutex_destroy(&mutex));
+    CHECK_OK(lido_object_pool_release(pool, &lease));
+    CHECK_OK(lido_object_pool_destroy(pool));
 }
 
 /* ---- Life -------------------------------------------------------------------------------- */
@@ -505,17 +537,39 @@ static void the_classes_taken_last_are_known(void **state) {
     lido_mutex a = LIDO_MUTEX_INIT("first"), b = LIDO_MUTEX_INIT(LIDO_HERE);
     for (int i = 0; i < 9; i++) {
         CHECK_OK(lido_mutex_lock(&a));
+        CHECK_OK(lido_mutex_lock(&b));
+        CHECK_OK(lido_mutex_unlock(&b));
         CHECK_OK(lido_mutex_unlock(&a));
     }
     CHECK_OK(lido_mutex_lock(&b));
     CHECK_EQ(lido_lock_recent(10, names), 8);
     CHECK_HAS(names[0], "test_lock.c");
-    CHECK(strcmp(names[1], "first") == 0);
+    CHECK(strcmp(names[1], "first") == 0); /* not twice what came twice in a row */
     CHECK_EQ(lido_lock_recent(1, names), 1);
     CHECK_OK(lido_mutex_unlock(&b));
 }
 
-CHECK_MAIN(TEST(a_mutex_in_a_structure_needs_no_more_than_its_initialiser),
+/* A mutex without a name is one of the classes, also in a thread that has taken nothing else. */
+static void take_nameless(void *context) {
+    const char *names[2];
+    lido_mutex *nameless = context;
+    CHECK_EQ(lido_lock_recent(2, names), 0);
+    CHECK_OK(lido_mutex_lock(nameless));
+    CHECK_OK(lido_mutex_unlock(nameless));
+    CHECK_EQ(lido_lock_recent(2, names), 1);
+    CHECK(strcmp(names[0], "unnamed") == 0);
+}
+
+static void the_first_class_taken_may_be_without_a_name(void **state) {
+    (void)state;
+    lido_mutex nameless = {0};
+    struct check_thread thread;
+    check_start(&thread, take_nameless, &nameless);
+    check_join(&thread);
+}
+
+CHECK_MAIN(TEST(who_came_to_a_pool_before_holds_its_first_lock_in_a_child),
+           TEST(a_mutex_in_a_structure_needs_no_more_than_its_initialiser),
            TEST(a_mutex_of_zeroes_is_unlocked),
            TEST(a_created_mutex_is_listed_until_it_is_destroyed), TEST(bad_options_are_refused),
            TEST(destroy_refuses_a_held_mutex_and_accepts_null),
@@ -533,4 +587,5 @@ CHECK_MAIN(TEST(a_mutex_in_a_structure_needs_no_more_than_its_initialiser),
            TEST(a_lock_that_fork_caught_kept_is_taken_in_the_child),
            TEST(a_lock_kept_for_a_thread_that_is_gone_is_taken_after_a_moment),
            TEST(figures_need_their_size), TEST(waits_are_counted_timed_and_charged_to_the_holder),
-           TEST(holding_is_timed_once_in_1024), TEST(the_classes_taken_last_are_known))
+           TEST(holding_is_timed_once_in_1024), TEST(the_classes_taken_last_are_known),
+           TEST(the_first_class_taken_may_be_without_a_name))

@@ -189,7 +189,8 @@ static int run_bench(plan *p, const char *name, int results) {
     fflush(NULL);
     int error = spawn(p, program, words, &child);
     if (error != 0) {
-        fprintf(stderr, "lido bench: %s: %s\n", program, strerror(error));
+        fprintf(stderr, "lido bench: %s cannot be run: %s; `make bench` builds it\n", program,
+                strerror(error));
         return FAILED;
     }
     int status = await(p, child);
@@ -205,8 +206,10 @@ static int join_results(json_t *all, const char *name, int results) {
     json_t *array = json_loadfd(results, 0, &error);
     int status = DONE;
     if (!array || json_array_extend(all, array) != 0) {
-        fprintf(stderr, "lido bench: the results of %s cannot be read: %s\n", name,
-                array ? "no array" : error.text);
+        fprintf(stderr,
+                "lido bench: the results of %s cannot be read: %s; run it again, or `make bench` "
+                "builds it anew\n",
+                name, array ? "no array" : error.text);
         status = FAILED;
     }
     json_decref(array);
@@ -216,7 +219,8 @@ static int join_results(json_t *all, const char *name, int results) {
 static int run_and_join(plan *p, const char *name, json_t *all) {
     int results = -1;
     if (p->json && (results = memfd_create("results", 0)) < 0) {
-        fprintf(stderr, "lido bench: memfd_create: %s\n", strerror(errno));
+        fprintf(stderr, "lido bench: memfd_create: %s; raise the limit of open files\n",
+                strerror(errno));
         return FAILED;
     }
     int status = run_bench(p, name, results);
@@ -272,7 +276,8 @@ int cmd_bench(int argc, char *argv[]) {
         return status;
     }
     if (p.json && json_dump_file(all, p.json, JSON_INDENT(2) | JSON_REAL_PRECISION(6)) != 0) {
-        fprintf(stderr, "lido bench: %s: %s\n", p.json, strerror(errno));
+        fprintf(stderr, "lido bench: %s cannot be written: %s; make room, or name another file\n",
+                p.json, strerror(errno));
         status = status == INTERRUPTED ? status : FAILED;
     }
     json_decref(all);

@@ -222,7 +222,7 @@ static bool read_options(struct command *c, int argc, char **argv) {
             good = false;
         }
     if (good && optind < argc) {
-        fprintf(stderr, "lido validate: %s is not an option\n", argv[optind]);
+        fprintf(stderr, "lido validate: '%s' is no option; --help lists them\n", argv[optind]);
         good = false;
     }
     return good;
@@ -300,11 +300,15 @@ static void look_at_machine(struct report *report) {
 static bool write_files(const struct command *c, const struct report *report) {
     bool written = true;
     if (c->json != NULL && !report_write_json(report, c->json)) {
-        fprintf(stderr, "lido validate: %s cannot be written: %s\n", c->json, strerror(errno));
+        fprintf(stderr,
+                "lido validate: %s cannot be written: %s; make room, or name another file\n",
+                c->json, strerror(errno));
         written = false;
     }
     if (c->markdown != NULL && !report_write_markdown(report, c->markdown)) {
-        fprintf(stderr, "lido validate: %s cannot be written: %s\n", c->markdown, strerror(errno));
+        fprintf(stderr,
+                "lido validate: %s cannot be written: %s; make room, or name another file\n",
+                c->markdown, strerror(errno));
         written = false;
     }
     return written;

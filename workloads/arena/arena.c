@@ -98,7 +98,7 @@ static bool read_options(struct command *c, int argc, char **argv) {
         if (!read_option(c, option, options[index].name, optarg))
             return false;
     if (optind < argc) {
-        fprintf(stderr, "lido run arena: %s is not an option\n", argv[optind]);
+        fprintf(stderr, "lido run arena: '%s' is no option; --help lists them\n", argv[optind]);
         return false;
     }
     for (int v = 0; v < ARENA_VARIANT_COUNT; v++)
@@ -190,11 +190,15 @@ static int report(const struct command *c) {
     int result = s->equal && s->adds_up && s->peaks_agree ? 0 : 1;
     arena_print(s, stdout);
     if (c->json != NULL && !arena_write_json(s, c->json)) {
-        fprintf(stderr, "lido run arena: %s cannot be written: %s\n", c->json, strerror(errno));
+        fprintf(stderr,
+                "lido run arena: %s cannot be written: %s; make room, or name another file\n",
+                c->json, strerror(errno));
         result = 1;
     }
     if (c->plot != NULL && !arena_write_plot(s, c->plot)) {
-        fprintf(stderr, "lido run arena: %s cannot be written: %s\n", c->plot, strerror(errno));
+        fprintf(stderr,
+                "lido run arena: %s cannot be written: %s; make room, or name another file\n",
+                c->plot, strerror(errno));
         result = 1;
     }
     return result;

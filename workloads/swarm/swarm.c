@@ -122,7 +122,7 @@ static bool read_options(struct command *c, int argc, char **argv) {
         if (!read_option(c, option, options[index].name, optarg))
             return false;
     if (optind < argc) {
-        fprintf(stderr, "lido run swarm: %s is not an option\n", argv[optind]);
+        fprintf(stderr, "lido run swarm: '%s' is no option; --help lists them\n", argv[optind]);
         return false;
     }
     if (o->particles == 0)
@@ -137,7 +137,8 @@ static bool read_options(struct command *c, int argc, char **argv) {
         c->session.runs_variant[v] = c->session.runs_variant[v] || !any;
     if (swarm_buffer_bytes(o) > UINT64_C(1) << 30) {
         fprintf(stderr,
-                "lido run swarm: a matrix of %" PRIu64 " x %" PRIu64 " is larger than 1 GiB\n",
+                "lido run swarm: a matrix of %" PRIu64 " x %" PRIu64
+                " is larger than 1 GiB; take fewer particles or dimensions\n",
                 o->particles, o->dimensions);
         return false;
     }
@@ -151,8 +152,10 @@ static bool read_point(const char *text, double *x, size_t count) {
         char *end;
         x[d] = strtod(text, &end);
         if (end == text || *end != (d + 1 < count ? ',' : '\0')) {
-            fprintf(stderr, "lido run swarm: --evaluate: coordinate %zu is no number: %s\n", d + 1,
-                    text);
+            fprintf(stderr,
+                    "lido run swarm: --evaluate: coordinate %zu is no number: '%s'; write one for "
+                    "each dimension, with commas between\n",
+                    d + 1, text);
             return false;
         }
         text = end + 1;
@@ -241,11 +244,15 @@ static int report(const struct command *c) {
     int result = c->session.equal ? 0 : 1;
     swarm_print(&c->session, stdout);
     if (c->json != NULL && !swarm_write_json(&c->session, c->json)) {
-        fprintf(stderr, "lido run swarm: %s cannot be written: %s\n", c->json, strerror(errno));
+        fprintf(stderr,
+                "lido run swarm: %s cannot be written: %s; make room, or name another file\n",
+                c->json, strerror(errno));
         result = 1;
     }
     if (c->plot != NULL && !swarm_write_plot(&c->session, c->plot)) {
-        fprintf(stderr, "lido run swarm: %s cannot be written: %s\n", c->plot, strerror(errno));
+        fprintf(stderr,
+                "lido run swarm: %s cannot be written: %s; make room, or name another file\n",
+                c->plot, strerror(errno));
         result = 1;
     }
     return result;
