@@ -59,7 +59,7 @@ typedef struct lido_object_pool_stats {
     uint64_t destroyed;       /* objects ended since creation */
     uint64_t lost;            /* objects that other threads held when this process was forked, or
                                  whose callback did not come back */
-    uint64_t waiting;         /* threads that wait now */
+    uint64_t waiting;         /* threads that wait in line now */
     uint64_t waits;           /* acquires that had to wait, since creation */
     uint64_t wait_total_ns;   /* and for how long in all */
     uint64_t wait_max_ns;     /* the longest of them */

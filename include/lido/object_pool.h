@@ -48,7 +48,8 @@ typedef struct lido_object_pool lido_object_pool;
 /* Who gets what is released while others wait. */
 typedef enum lido_object_pool_order {
     LIDO_OBJECT_POOL_BOUNDED = 0,   /* who comes by may take it before a waiter, but no waiter is
-                                     passed more than overtake_limit times: fast and fair */
+                                     passed more than overtake_limit times once it is in line: fast
+                                     and fair. Before that it gives its CPU away twice at most */
     LIDO_OBJECT_POOL_STRICT = 1,    /* always the oldest waiter: a switch of threads each time */
     LIDO_OBJECT_POOL_UNORDERED = 2, /* who comes first */
 } lido_object_pool_order;

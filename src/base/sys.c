@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
@@ -73,6 +74,10 @@ static bool real_park(_Atomic uint32_t *word, uint32_t expected, uint64_t deadli
 
 static void real_unpark(_Atomic uint32_t *word, int count) {
     (void)syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+}
+
+static void real_yield(void) {
+    (void)sched_yield();
 }
 
 static int real_event_create(int *descriptor) {
@@ -148,10 +153,10 @@ static int real_at_fork(void (*prepare)(void), void (*parent)(void), void (*chil
         .alloc = real_alloc, .free = real_free, .map = real_map, .unmap = real_unmap,              \
         .protect = real_protect, .purge = real_purge, .now_ns = real_now_ns,                       \
         .coarse_ns = real_coarse_ns, .wall_ns = real_wall_ns, .park = real_park,                   \
-        .unpark = real_unpark, .event_create = real_event_create, .event_set = real_event_set,     \
-        .event_clear = real_event_clear, .event_close = real_event_close,                          \
-        .barrier_register = real_barrier_register, .barrier = real_barrier,                        \
-        .thread_id = real_thread_id, .thread_lives = real_thread_lives,                            \
+        .unpark = real_unpark, .yield = real_yield, .event_create = real_event_create,             \
+        .event_set = real_event_set, .event_clear = real_event_clear,                              \
+        .event_close = real_event_close, .barrier_register = real_barrier_register,                \
+        .barrier = real_barrier, .thread_id = real_thread_id, .thread_lives = real_thread_lives,   \
         .thread_stack = real_thread_stack, .signal_descriptor = real_signal_descriptor,            \
         .key_create = real_key_create, .key_set = real_key_set, .at_fork = real_at_fork            \
     }

@@ -33,6 +33,7 @@ struct lido__sys {
      * for no reason. Returns false when the deadline has passed. Not a cancellation point. */
     bool (*park)(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
     void (*unpark)(_Atomic uint32_t *word, int count);
+    void (*yield)(void); /* lets another thread have this CPU, if one is ready */
 
     /* A descriptor that poll(2) calls readable between set and clear. create returns 0 or an errno. */
     int (*event_create)(int *descriptor);

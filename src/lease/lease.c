@@ -585,7 +585,7 @@ static struct lido__lease_sums sum_up(struct lido__leases *leases) {
         sums.discarded += lido__load(&store->discarded, relaxed);
         sums.acquired += lido__load(&store->acquired, relaxed);
     }
-    sums.requests = leases->served + leases->waiting;
+    sums.requests = leases->served + leases->waiting + leases->looking;
     sums.idle = leases->idle_count + lido__lease_shelved(leases);
     sums.retired = leases->count.retired;
     uint64_t ended = sums.released + sums.discarded + leases->count.lost_leases + sums.retired;

@@ -32,7 +32,8 @@
  * Without membarrier there is no private regime: a fence on every call would cost what the lock
  * does.
  *
- * Overtaking. A slot that comes back lies idle and the oldest waiter is woken; who comes along may
+ * Overtaking. Who finds nothing looks again twice before it joins the queue (waiters.c), but not in
+ * strict order. A slot that comes back lies idle and the oldest waiter is woken; who comes along may
  * take it first. When a waiter was passed `bypass` times, slots
  * are handed to it directly; bypass 0 is strict order: a context switch for each hand-over.
  *
@@ -155,7 +156,9 @@ struct lido__leases {
     uint64_t idle_count, existing, limit;
     uint64_t limit_max; /* what sizing may raise limit to; equal when it is off */
     uint64_t waiting, waiter_limit;
-    uint64_t served; /* requests that have a slot and were not taken or cancelled yet */
+    uint64_t looking;         /* threads that look again before they wait */
+    uint64_t look_average_ns; /* what that took lately */
+    uint64_t served;          /* requests that have a slot and were not taken or cancelled yet */
     struct lido__lease_counts count;
     uint32_t slot_count;   /* slots ever used: numbers below it */
     uint32_t vacant, idle; /* lists */
@@ -163,6 +166,8 @@ struct lido__leases {
         ending;          /* list of free slots whose object must end; read as a hint elsewhere */
     uint32_t bypass;     /* how often a waiter may be passed: 0 strict, UINT32_MAX no order */
     uint32_t calm_calls; /* calls of the shared regime since somebody waited */
+    uint32_t look_rest;  /* waits that go without looking again, from now on */
+    uint32_t look_rest_next; /* and as many when that took long once more */
     uint32_t store_count;
     _Atomic(uint32_t) quiet; /* changes when the last slot comes back to a closed pool */
     bool is_closed;

@@ -98,7 +98,7 @@ lido_status lido__request_begin(struct lido__leases *leases, struct lido__reques
         leases->served++;
     } else if (no_memory)
         status = LIDO_ERR_NO_MEMORY;
-    else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
+    else if (leases->waiter_limit && leases->waiting + leases->looking >= leases->waiter_limit)
         status = status == LIDO_OK ? LIDO_ERR_LIMIT : status;
     else if (status == LIDO_OK) {
         request->state = LIDO__PENDING;

@@ -6,6 +6,11 @@
  *   W2  when something is free and the first waiter does not know, it is told (is_woken): every
  *       change that frees something ends in unlock_and_wake, and so does every departure
  *
+ * Before it joins, a thread looks again a few times, and lets others have its CPU between: with more
+ * threads than CPUs some holder is ready to run, and what it gives back then costs no sleep and no
+ * wake-up. A look is a claim like the first one, and has no place in the order. Where a holder works for
+ * long, a look is as slow as a sleep and only costs the place: then most threads join at once, see learn.
+ *
  * A waiter lies on its thread's stack. Its word is written under the lock; after that its thread
  * may be gone, so the waker uses the word's address only as a name for the kernel. */
 #include "lease/fast.h"
@@ -265,13 +270,10 @@ static lido_status enter_and_wait(struct lido__leases *leases, struct lido__wait
 
 /* Called and returns with the lock held; after handing it back, the edge has to leave the graph. */
 static lido_status join_and_wait(struct lido__leases *leases, struct lido__patience patience,
-                                 struct lido__wait *edge, uint32_t *claimed) {
-    struct lido__waiter waiter = {.since_ns = lido__sys.now_ns(),
-                                  .thread_id = (uint32_t)lido__thread_id(),
-                                  .slot = LIDO__NO_SLOT};
-    uint64_t deadline_ns = patience.deadline_ns;
-    if (patience.timeout_ns < LIDO_FOREVER - waiter.since_ns)
-        deadline_ns = waiter.since_ns + patience.timeout_ns;
+                                 uint64_t since_ns, uint64_t deadline_ns, struct lido__wait *edge,
+                                 uint32_t *claimed) {
+    struct lido__waiter waiter = {
+        .since_ns = since_ns, .thread_id = (uint32_t)lido__thread_id(), .slot = LIDO__NO_SLOT};
     /* It leaves the queue before this frame ends. */
     // cppcheck-suppress autoVariables
     lido__lease_join(leases, &waiter);
@@ -300,25 +302,101 @@ static lido_status look_for_close(struct lido__leases *leases, uint32_t *claimed
     return LIDO_ERR_CLOSED;
 }
 
+/* Takes what is free, unless it is the turn of who waits. */
+static lido_status take_free(struct lido__leases *leases, struct lido__lease_store *store,
+                             uint32_t *claimed, bool *no_memory) {
+    if (leases->is_closed)
+        return LIDO_ERR_CLOSED;
+    if (!lido__lease_may_overtake(leases))
+        return LIDO_OK;
+    *claimed = lido__lease_find(leases, store, no_memory);
+    if (*claimed != LIDO__NO_SLOT && leases->first_waiter)
+        leases->first_waiter->passed++;
+    return look_for_close(leases, claimed);
+}
+
+/* Looks of a wait, how long is long for all of them, and how many waits go without after such ones. */
+enum {
+    LOOKS = 2,
+    LOOKS_WEIGHED = 8,
+    LONG_NS = 180000,
+    REST_FIRST = 64,
+    REST_GROWTH = 16,
+    REST_MAX = 16384
+};
+
+/* Looks that take long on the average: the next waits go without, sixteen times as many where that
+ * goes on. */
+static void learn(struct lido__leases *leases, uint64_t took_ns) {
+    leases->look_average_ns += took_ns / LOOKS_WEIGHED;
+    leases->look_average_ns -= leases->look_average_ns / LOOKS_WEIGHED;
+    if (leases->look_average_ns < LONG_NS / 2 || leases->look_rest_next == 0)
+        leases->look_rest_next = REST_FIRST;
+    if (leases->look_average_ns < LONG_NS)
+        return;
+    leases->look_average_ns = LONG_NS / 2;
+    leases->look_rest = leases->look_rest_next;
+    if (leases->look_rest_next < REST_MAX)
+        leases->look_rest_next *= REST_GROWTH;
+}
+
+/* Called and returns with the lock held: looks for what comes back soon. */
+static lido_status look_again(struct lido__leases *leases, struct lido__lease_store *store,
+                              uint64_t since_ns, uint64_t deadline_ns, uint32_t *claimed,
+                              bool *no_memory) {
+    lido_status status = LIDO_OK;
+    uint64_t now_ns = since_ns;
+    if (leases->bypass == 0 || leases->look_rest > 0) {
+        leases->look_rest -= leases->look_rest > 0;
+        return LIDO_OK;
+    }
+    leases->calm_calls = 0;
+    leases->looking++;
+    for (int looks = 0; looks < LOOKS && status == LIDO_OK && *claimed == LIDO__NO_SLOT &&
+                        !*no_memory && now_ns < deadline_ns && now_ns - since_ns < 2 * LONG_NS &&
+                        lido__lease_may_overtake(leases);
+         looks++) {
+        lido__unlock(&leases->lock);
+        lido__sys.yield();
+        now_ns = lido__sys.now_ns();
+        lido__lock(&leases->lock);
+        status = take_free(leases, store, claimed, no_memory);
+    }
+    leases->looking--;
+    learn(leases, now_ns - since_ns);
+    if (*claimed != LIDO__NO_SLOT) {
+        leases->count.waits++;
+        count_wait(leases, now_ns - since_ns, 0);
+    }
+    return status;
+}
+
+/* Called and returns with the lock held. */
+static lido_status wait_for_one(struct lido__leases *leases, struct lido__lease_store *store,
+                                struct lido__patience patience, struct lido__wait *edge,
+                                uint32_t *claimed) {
+    uint64_t since_ns = lido__sys.now_ns(), deadline_ns = patience.deadline_ns;
+    bool no_memory = false;
+    if (patience.timeout_ns < LIDO_FOREVER - since_ns)
+        deadline_ns = since_ns + patience.timeout_ns;
+    lido_status status = look_again(leases, store, since_ns, deadline_ns, claimed, &no_memory);
+    if (status != LIDO_OK || *claimed != LIDO__NO_SLOT)
+        return status;
+    if (no_memory)
+        return LIDO_ERR_NO_MEMORY;
+    return join_and_wait(leases, patience, since_ns, deadline_ns, edge, claimed);
+}
+
 lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience patience,
                               uint32_t *claimed) {
     struct lido__lease_store *store = lido__lease_store_make(leases);
     struct lido__wait edge = {.resource = NULL};
     bool no_memory = false;
-    lido_status status = LIDO_OK;
     *claimed = LIDO__NO_SLOT;
     lido__holds.enters = true; /* what it may hold from now on is known by the slots */
     lido__tick_advance();
     lido__lock(&leases->lock);
-    if (leases->is_closed)
-        status = LIDO_ERR_CLOSED;
-    else if (lido__lease_may_overtake(leases)) {
-        *claimed = lido__lease_find(leases, store, &no_memory);
-        if (*claimed != LIDO__NO_SLOT && leases->first_waiter)
-            leases->first_waiter->passed++;
-    }
-    if (status == LIDO_OK)
-        status = look_for_close(leases, claimed);
+    lido_status status = take_free(leases, store, claimed, &no_memory);
     if (status == LIDO_OK && *claimed == LIDO__NO_SLOT) {
         if (no_memory)
             status = LIDO_ERR_NO_MEMORY;
@@ -330,10 +408,11 @@ lido_status lido__lease_claim(struct lido__leases *leases, struct lido__patience
                 status = no_memory ? LIDO_ERR_NO_MEMORY : LIDO_ERR_EMPTY;
             else
                 status = look_for_close(leases, claimed);
-        } else if (leases->waiter_limit && leases->waiting >= leases->waiter_limit)
+        } else if (leases->waiter_limit &&
+                   leases->waiting + leases->looking >= leases->waiter_limit)
             status = LIDO_ERR_LIMIT;
         else
-            status = join_and_wait(leases, patience, &edge, claimed);
+            status = wait_for_one(leases, store, patience, &edge, claimed);
     }
     if (status == LIDO_ERR_TIMEOUT || status == LIDO_ERR_EMPTY)
         leases->count.timeouts++;
@@ -389,5 +468,5 @@ void lido__leases_enforce(struct lido__leases *leases) {
 void lido__leases_forget_waiters(struct lido__leases *leases) {
     leases->first_waiter = NULL;
     leases->last_waiter = &leases->first_waiter;
-    leases->waiting = 0;
+    leases->waiting = leases->looking = 0;
 }

@@ -310,7 +310,7 @@ lido_status lido_object_pool_prepare(lido_object_pool *pool, uint64_t count) {
     uint64_t limit = pool->leases.limit_max;
     if (count <= limit)
         lido__sizing_raise(&pool->leases, count);
-    lido__unlock(&pool->leases.lock);
+    lido__leases_unlock_and_wake(&pool->leases); /* who waits may build now, beside this thread */
     if (count > limit)
         return LIDO__FAIL(
             LIDO_ERR_ARGUMENT,

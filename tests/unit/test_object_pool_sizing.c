@@ -4,6 +4,8 @@
 
 #include <lido/panel.h>
 
+#include <sched.h>
+
 enum { MAX = 32 };
 
 /* All acquires are slow, so that every demand is seen: validate is set. */
@@ -440,6 +442,46 @@ static void prepare_raises_the_size(void **state) {
     end_pool(pool, &factory);
 }
 
+struct acquirer {
+    lido_object_pool *pool;
+    lido_lease lease;
+};
+
+static void acquire_in_thread(void *context) {
+    struct acquirer *acquirer = context;
+    CHECK_OK(lido_object_pool_acquire(acquirer->pool, LIDO_FOREVER, &acquirer->lease));
+    CHECK_OK(lido_object_pool_release(acquirer->pool, &acquirer->lease));
+}
+
+static void prepare_four(void *context) {
+    CHECK_OK(lido_object_pool_prepare(context, 4));
+}
+
+/* The place that prepare adds is there for who waits at once, not when prepare has built something. */
+static void who_waits_builds_beside_prepare(void **state) {
+    (void)state;
+    struct factory factory = factory_start();
+    struct check_gate gate = {0};
+    struct check_thread waiter, builder;
+    lido_lease leases[2];
+    lido_object_pool *pool = sized_pool(&factory, 2, 8);
+    struct acquirer acquirer = {.pool = pool};
+    take(pool, leases, 2);
+    check_start(&waiter, acquire_in_thread, &acquirer);
+    check_await_sleepers(1);
+    factory.create.gate = &gate;
+    check_start(&builder, prepare_four, pool);
+    while (factory.creates < 4) /* both are in it */
+        sched_yield();
+    check_gate_open(&gate);
+    check_join(&waiter);
+    check_join(&builder);
+    factory.create.gate = NULL;
+    give_back(pool, leases, 2);
+    CHECK_EQ(object_stats(pool).existing, 4);
+    end_pool(pool, &factory);
+}
+
 /* ---- What goes wrong ---------------------------------------------------------------------------------- */
 
 static void tend_survives_a_create_that_fails(void **state) {
@@ -676,7 +718,7 @@ CHECK_MAIN(TEST(zero_means_two_to_thirty_two_objects),
            TEST(small_differences_are_let_be), TEST(slow_calls_shrink_and_grow_the_pool),
            TEST(the_last_sixteen_changes_are_kept_and_all_are_logged),
            TEST(sizing_is_turned_on_and_off_in_a_running_pool), TEST(another_window_keeps_the_peak),
-           TEST(prepare_raises_the_size), TEST(tend_survives_a_create_that_fails),
-           TEST(sizing_survives_every_failure), TEST(a_child_of_fork_goes_on_sizing),
-           TEST(random_demand_agrees_with_the_model),
+           TEST(prepare_raises_the_size), TEST(who_waits_builds_beside_prepare),
+           TEST(tend_survives_a_create_that_fails), TEST(sizing_survives_every_failure),
+           TEST(a_child_of_fork_goes_on_sizing), TEST(random_demand_agrees_with_the_model),
            TEST(many_threads_and_a_ticker_keep_the_bounds))
