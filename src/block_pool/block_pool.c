@@ -115,7 +115,10 @@ static void end_pool(struct lido_block_pool *pool) {
     lido__sys.free(pool->slabs);
     lido__map_close(&pool->map);
     lido__apart_end(pool->apart);
-    lido__sys.free(pool);
+    if (pool->has_home)
+        lido__slab_unhouse(pool);
+    else
+        lido__sys.free(pool);
 }
 
 /* Everything but memory for blocks and the name. */
@@ -177,6 +180,17 @@ static lido_status make(struct lido_block_pool *pool, const lido_block_pool_opti
                       .word = {pool->resource.info.name});
 }
 
+/* All zero. NULL: no memory. */
+static struct lido_block_pool *allocate(const lido_block_pool_options *options) {
+    struct lido_block_pool *pool = lido__slab_house(options);
+    if (pool)
+        return pool;
+    pool = lido__sys.alloc(sizeof *pool, _Alignof(struct lido_block_pool));
+    if (pool)
+        memset(pool, 0, sizeof *pool);
+    return pool;
+}
+
 lido_status lido_block_pool_create_at(const lido_block_pool_options *given, lido_block_pool **made,
                                       const char *site) {
     lido_block_pool_options options;
@@ -187,11 +201,10 @@ lido_status lido_block_pool_create_at(const lido_block_pool_options *given, lido
         status = check(&options);
     if (status != LIDO_OK)
         return status;
-    struct lido_block_pool *pool = lido__sys.alloc(sizeof *pool, _Alignof(struct lido_block_pool));
+    struct lido_block_pool *pool = allocate(&options);
     if (!pool)
         return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "block_pool \"%s\": no memory for the pool itself",
                           .word = {options.name});
-    memset(pool, 0, sizeof *pool);
     status = make(pool, &options, site);
     if (status != LIDO_OK) {
         end_pool(pool);

@@ -131,6 +131,7 @@ struct lido_block_pool {
     uint64_t idle_keep_ns;
     uint64_t keep_slabs;  /* never fewer */
     bool counts_existing; /* the limit bounds the blocks that exist, too */
+    bool has_home;
 
     lido__mutex lock; /* guards what follows */
     struct lido__store *stores;
@@ -169,6 +170,7 @@ struct lido_block_pool {
     uint64_t refused_limit, refused_memory;
     uint64_t doubles; /* found in the stores, too late for the caller to be told */
     _Atomic(uint64_t) refused_release;
+    struct lido__extent home[]; /* one if has_home: the pool lies in it, and its first slab does */
 };
 
 /* With the lock held: blocks out and in magazines of stores. */
@@ -185,6 +187,11 @@ static inline bool lido__has_spare_empties(const struct lido_block_pool *pool) {
 
 /* Fixes strides and slab sizes. Without the lock. */
 void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_options *options);
+
+/* A pool that lies behind the blocks of its first slab, all zero but for its home; NULL: there is no room, or no
+ * memory. The end comes when its slabs have ended. Without the lock. */
+struct lido_block_pool *lido__slab_house(const lido_block_pool_options *options);
+void lido__slab_unhouse(struct lido_block_pool *pool);
 
 /* Takes up to count free blocks, from the fullest slabs first; makes them there if need be.
  * Returns how many. */

@@ -78,6 +78,51 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
                                     : LIDO__MAGAZINE_BLOCKS_MIN;
 }
 
+/* ---- The pool's home --------------------------------------------------------------------- */
+
+/* A reserved pool's last page is there, though its blocks may need no more than the first part of it. The
+ * pool itself lies at the end of that page if there is a gap of a block and of GAP_BYTES, so that
+ * an overrun of the last block has to be a large one to reach it; and no block begins behind it. */
+enum { GAP_BYTES = 1024, LINE_BYTES = 64 };
+
+struct lido_block_pool *lido__slab_house(const lido_block_pool_options *options) {
+    const size_t size =
+        round_up(sizeof(struct lido_block_pool) + sizeof(struct lido__extent), LINE_BYTES);
+    struct lido_block_pool shape = {.is_reserved = true};
+    struct lido__extent home;
+    if (options->mode != LIDO_BLOCK_POOL_SLABS || !(options->flags & LIDO_BLOCK_POOL_RESERVED))
+        return NULL;
+    lido__slab_shape(&shape, options);
+    size_t used = shape.slab_blocks * shape.stride_bytes, end = round_up(used, shape.page_bytes);
+    size_t gap = shape.stride_bytes > GAP_BYTES ? shape.stride_bytes : GAP_BYTES;
+    if (end - used < gap + size || end >= shape.slab_bytes ||
+        !lido__extent_get(shape.slab_bytes, &home))
+        return NULL;
+    struct lido_block_pool *pool = (struct lido_block_pool *)(void *)(home.memory + end - size);
+    pool->has_home = true;
+    pool->home[0] = home;
+    return pool;
+}
+
+void lido__slab_unhouse(struct lido_block_pool *pool) {
+    struct lido__extent home = pool->home[0];
+    lido__extent_put(&home);
+}
+
+/* Gets the memory of a slab to be, or gives it back. */
+static bool get_extent(const struct lido_block_pool *pool, struct lido__slab *slab) {
+    if (!pool->has_home || pool->slab_count > 0)
+        return lido__extent_get(pool->slab_bytes, &slab->extent);
+    slab->extent = pool->home[0];
+    return true;
+}
+
+static void put_extent(const struct lido__slab *slab) {
+    const struct lido_block_pool *pool = slab->pool;
+    if (!pool->has_home || slab->extent.memory != pool->home[0].memory)
+        lido__extent_put(&slab->extent);
+}
+
 /* ---- Lists ------------------------------------------------------------------------------- */
 
 static uint8_t list_for(const struct lido_block_pool *pool, const struct lido__slab *slab) {
@@ -334,12 +379,12 @@ static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_coun
     // cppcheck-suppress AssignmentAddressToInteger
     slab->out =
         (_Atomic(uint8_t) *)(void *)(lido__slab_page_bits(slab) + (pool->slab_pages + 63) / 64);
-    if (!lido__extent_get(pool->slab_bytes, &slab->extent)) {
+    if (!get_extent(pool, slab)) {
         lido__sys.free(slab);
         return NULL;
     }
     if (!lido__map_insert(slab, slab->extent.memory, slab->extent.bytes, pool->map.tag)) {
-        lido__extent_put(&slab->extent);
+        put_extent(slab);
         lido__sys.free(slab);
         return NULL;
     }
@@ -424,7 +469,7 @@ struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empt
 uint64_t lido__slab_end(struct lido__slab *slab) {
     uint64_t bytes = lido__slab_held_bytes(slab->pool, slab);
     lido__map_remove(slab->extent.memory, slab->extent.bytes);
-    lido__extent_put(&slab->extent);
+    put_extent(slab);
     lido__sys.free(slab);
     return bytes;
 }
