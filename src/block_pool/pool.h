@@ -43,7 +43,11 @@ enum {
     LIDO__GRANT = 1024,          /* acquisitions from one slow call to the next, at most */
     LIDO__GRANT_TIDYING = 32,    /* ... while idle memory waits to go back */
     LIDO__LIMIT_FOR_STORES = 16, /* pools with a lower limit work without stores */
+    LIDO__CACHE_LINE = 64,       /* what one thread writes shares none with another's */
 };
+
+/* Where the row of a pool without blocks begins: no address is there. */
+#define LIDO__ROW_NOWHERE (UINTPTR_MAX / 2 + 1)
 
 typedef _Atomic(void *) lido__slot;
 
@@ -116,9 +120,14 @@ struct lido_block_pool {
     struct lido__resource resource;
 
     /* Fixed at the making, read by fast paths. */
-    struct lido__map_view map;
-    uint64_t per_stride; /* 2^64 divided by the stride, rounded up */
+    struct lido__window *window; /* of the map */
+    uint64_t per_stride;         /* 2^64 divided by the stride, rounded up */
+    /* The row: from its start, which is set once, so many bytes are blocks of the pool that are not
+     * hidden, one after the other. Most pools' slabs lie like that, and then nobody has to ask the map. */
+    uintptr_t row_start;
+    _Atomic(uintptr_t) row_bytes;
     uint32_t magazine_blocks;
+    bool is_scattered; /* slabs lie elsewhere, so the row stays empty */
 
     /* Fixed at the making. */
     struct lido__apart *apart; /* guard and pass-through: all there is, instead of what follows */

@@ -63,6 +63,7 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
     pool->marks_fresh =
         pool->is_zeroed && pool->has_canary && pool->block_bytes > LIDO__FRESH_BYTES;
     choose_slab_bytes(pool);
+    pool->row_start = LIDO__ROW_NOWHERE;
     pool->per_stride = UINT64_MAX / pool->stride_bytes + 1;
     pool->slab_pages = count_pages(pool);
     if (options->block_limit && options->block_limit < pool->slab_blocks)
@@ -83,11 +84,11 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
 /* A reserved pool's last page is there, though its blocks may need no more than the first part of it. The
  * pool itself lies at the end of that page if there is a gap of a block and of GAP_BYTES, so that
  * an overrun of the last block has to be a large one to reach it; and no block begins behind it. */
-enum { GAP_BYTES = 1024, LINE_BYTES = 64 };
+enum { GAP_BYTES = 1024 };
 
 struct lido_block_pool *lido__slab_house(const lido_block_pool_options *options) {
     const size_t size =
-        round_up(sizeof(struct lido_block_pool) + sizeof(struct lido__extent), LINE_BYTES);
+        round_up(sizeof(struct lido_block_pool) + sizeof(struct lido__extent), LIDO__CACHE_LINE);
     struct lido_block_pool shape = {.is_reserved = true};
     struct lido__extent home;
     if (options->mode != LIDO_BLOCK_POOL_SLABS || !(options->flags & LIDO_BLOCK_POOL_RESERVED))
@@ -164,11 +165,59 @@ static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, u
     }
 }
 
-/* What the map says of it. */
+/* ---- The row ----------------------------------------------------------------------------- */
+
+/* Who reads an old start must not find new bytes there: it is set before there are any, and until
+ * then it is where no address is. */
+enum { ROW_CHUNKS = 1024, ROW_LATE_SLABS = 4 };
+
+static uintptr_t row_offset(const struct lido_block_pool *pool, const struct lido__slab *slab) {
+    return (uintptr_t)slab->extent.memory - pool->row_start;
+}
+
+/* Ends the row before a slab which is in it. */
+static void cut_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    uintptr_t offset = row_offset(pool, slab);
+    if (offset < lido__load(&pool->row_bytes, relaxed))
+        lido__store(&pool->row_bytes, offset, relaxed);
+}
+
+/* Brings the row to the end of this slab's blocks, if it reaches it, and goes on while it comes to a next one. */
+static void extend_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    const uintptr_t most = (uintptr_t)ROW_CHUNKS * LIDO__UNIT_BYTES << (LIDO__EXTENT_ORDERS - 1);
+    bool is_full = !pool->is_scattered;
+    while (is_full && slab && !slab->is_hidden) {
+        uintptr_t bytes = lido__load(&pool->row_bytes, relaxed), offset = row_offset(pool, slab);
+        uintptr_t end = offset + slab->carved * pool->stride_bytes;
+        if (offset > bytes || end <= bytes || end > most)
+            return;
+        lido__store(&pool->row_bytes, end, relaxed);
+        is_full = end - offset == slab->extent.bytes;
+        slab = is_full ? lido__map_find((const void *)(pool->row_start + end), pool).slab : NULL;
+    }
+}
+
+/* A pool has a new slab. One that is not all in a row has none: else releases here and there would be told
+ * apart by a branch that nobody can predict. Slabs that two threads add at a time may come in any order. */
+static void note_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    uintptr_t bytes = lido__load(&pool->row_bytes, relaxed);
+    if (pool->row_start == LIDO__ROW_NOWHERE && sizeof(void *) > 4)
+        pool->row_start = (uintptr_t)slab->extent.memory;
+    pool->is_scattered =
+        pool->is_scattered || pool->slab_count > bytes / slab->extent.bytes + ROW_LATE_SLABS;
+    if (pool->is_scattered)
+        lido__store(&pool->row_bytes, 0, relaxed);
+}
+
+/* What the map and the row say of it. */
 static void show_or_hide(struct lido_block_pool *pool, struct lido__slab *slab) {
     slab->is_hidden = pool->has_canary && (slab->is_draining || slab->purged_count > 0);
     lido__map_set_carved(slab->extent.memory, slab->extent.bytes,
                          slab->is_hidden ? 0 : slab->carved * pool->stride_bytes);
+    if (slab->is_hidden)
+        cut_row(pool, slab);
+    else
+        extend_row(pool, slab);
 }
 
 void lido__slab_change_begin(struct lido_block_pool *pool, const struct lido__slab *slab) {
@@ -325,7 +374,7 @@ uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **bl
 
 struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const void *block,
                                    uint32_t *i) {
-    struct lido__place place = lido__map_find(block, pool->map.tag);
+    struct lido__place place = lido__map_find(block, pool);
     uintptr_t offset = (uintptr_t)block - place.start;
     uintptr_t number = offset / pool->stride_bytes;
     if (!place.slab || number >= place.slab->carved || offset % pool->stride_bytes != 0)
@@ -336,7 +385,7 @@ struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const voi
 
 struct lido__slab *lido__slab_find_unlocked(const struct lido_block_pool *pool, const void *block,
                                             uint32_t *i) {
-    struct lido__place place = lido__map_find(block, pool->map.tag);
+    struct lido__place place = lido__map_find(block, pool);
     uintptr_t offset = (uintptr_t)block - place.start;
     if (!place.slab || offset >= place.carved_bytes || offset % pool->stride_bytes != 0)
         return NULL;
@@ -383,7 +432,7 @@ static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_coun
         lido__sys.free(slab);
         return NULL;
     }
-    if (!lido__map_insert(slab, slab->extent.memory, slab->extent.bytes, pool->map.tag)) {
+    if (!lido__map_insert(slab, slab->extent.memory, slab->extent.bytes, pool)) {
         put_extent(slab);
         lido__sys.free(slab);
         return NULL;
@@ -441,6 +490,7 @@ bool lido__slab_add(struct lido_block_pool *pool, uint32_t block_count) {
     pool->slabs[number] = slab;
     pool->slab_count++;
     pool->slab_overhead_bytes += overhead_bytes(pool, block_count);
+    note_row(pool, slab);
     lido__slab_change_end(pool, slab);
     return true;
 }
@@ -462,6 +512,7 @@ struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empt
     pool->slab_free -= slab->free_count;
     pool->committed_bytes -= lido__slab_held_bytes(pool, slab);
     pool->slab_overhead_bytes -= overhead_bytes(pool, slab->block_count);
+    cut_row(pool, slab);
     lido__map_remove(slab->extent.memory, slab->extent.bytes);
     return slab;
 }

@@ -159,9 +159,9 @@ static void block_pools_survive_every_failure(void **state) {
          .flags = LIDO_BLOCK_POOL_RESERVED,
          .block_limit = 60},
         {.mode = LIDO_BLOCK_POOL_SLABS,
-         .block_size = 1000, /* the pool lies behind its blocks */
+         .block_size = 900, /* the pool lies behind its blocks */
          .flags = LIDO_BLOCK_POOL_RESERVED,
-         .block_limit = 50},
+         .block_limit = 60},
         {.mode = LIDO_BLOCK_POOL_PASS_THROUGH, .block_size = 64},
         {.mode = LIDO_BLOCK_POOL_GUARD, .block_size = 64},
     };
