@@ -63,7 +63,7 @@ LIDO__ALWAYS_INLINE uintptr_t lido__map_offset(const struct lido_block_pool *poo
  * left over, r times per_stride more, and it does not come round to 0: slabs, rows and strides are small
  * enough for that, (slab or row + stride) * stride <= 2^64. */
 LIDO__ALWAYS_INLINE bool lido__is_block(const struct lido_block_pool *pool, const void *block) {
-    uintptr_t offset = (uintptr_t)block - pool->row_start;
+    uintptr_t offset = (uintptr_t)block - lido__peek(&pool->row_start);
     if (__builtin_expect(offset >= lido__peek(&pool->row_bytes), 0)) {
         offset = lido__map_offset(pool, (uintptr_t)block);
         if (__builtin_expect(offset == UINTPTR_MAX, 0))

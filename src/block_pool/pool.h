@@ -124,8 +124,7 @@ struct lido_block_pool {
     uint64_t per_stride;         /* 2^64 divided by the stride, rounded up */
     /* The row: from its start, which is set once, so many bytes are blocks of the pool that are not
      * hidden, one after the other. Most pools' slabs lie like that, and then nobody has to ask the map. */
-    uintptr_t row_start;
-    _Atomic(uintptr_t) row_bytes;
+    _Atomic(uintptr_t) row_start, row_bytes;
     uint32_t magazine_blocks;
     bool is_scattered; /* slabs lie elsewhere, so the row stays empty */
 

@@ -63,7 +63,7 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
     pool->marks_fresh =
         pool->is_zeroed && pool->has_canary && pool->block_bytes > LIDO__FRESH_BYTES;
     choose_slab_bytes(pool);
-    pool->row_start = LIDO__ROW_NOWHERE;
+    lido__store(&pool->row_start, LIDO__ROW_NOWHERE, relaxed);
     pool->per_stride = UINT64_MAX / pool->stride_bytes + 1;
     pool->slab_pages = count_pages(pool);
     if (options->block_limit && options->block_limit < pool->slab_blocks)
@@ -172,7 +172,7 @@ static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, u
 enum { ROW_CHUNKS = 1024, ROW_LATE_SLABS = 4 };
 
 static uintptr_t row_offset(const struct lido_block_pool *pool, const struct lido__slab *slab) {
-    return (uintptr_t)slab->extent.memory - pool->row_start;
+    return (uintptr_t)slab->extent.memory - lido__load(&pool->row_start, relaxed);
 }
 
 /* Ends the row before a slab which is in it. */
@@ -191,9 +191,12 @@ static void extend_row(struct lido_block_pool *pool, const struct lido__slab *sl
         uintptr_t end = offset + slab->carved * pool->stride_bytes;
         if (offset > bytes || end <= bytes || end > most)
             return;
-        lido__store(&pool->row_bytes, end, relaxed);
+        lido__store(&pool->row_bytes, end, release); /* after the start */
         is_full = end - offset == slab->extent.bytes;
-        slab = is_full ? lido__map_find((const void *)(pool->row_start + end), pool).slab : NULL;
+        slab = is_full ? lido__map_find((const void *)(lido__load(&pool->row_start, relaxed) + end),
+                                        pool)
+                             .slab
+                       : NULL;
     }
 }
 
@@ -201,8 +204,8 @@ static void extend_row(struct lido_block_pool *pool, const struct lido__slab *sl
  * apart by a branch that nobody can predict. Slabs that two threads add at a time may come in any order. */
 static void note_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
     uintptr_t bytes = lido__load(&pool->row_bytes, relaxed);
-    if (pool->row_start == LIDO__ROW_NOWHERE && sizeof(void *) > 4)
-        pool->row_start = (uintptr_t)slab->extent.memory;
+    if (lido__load(&pool->row_start, relaxed) == LIDO__ROW_NOWHERE && sizeof(void *) > 4)
+        lido__store(&pool->row_start, (uintptr_t)slab->extent.memory, relaxed);
     pool->is_scattered =
         pool->is_scattered || pool->slab_count > bytes / slab->extent.bytes + ROW_LATE_SLABS;
     if (pool->is_scattered)
