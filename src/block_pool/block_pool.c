@@ -113,9 +113,12 @@ static void end_pool(struct lido_block_pool *pool) {
             (void)lido__slab_end(pool->slabs[i]);
     (void)lido__sub(&lido__empty_slabs, pool->empty_slabs, relaxed);
     lido__sys.free(pool->slabs);
-    lido__map_close(&pool->map);
+    lido__map_close(pool->window);
     lido__apart_end(pool->apart);
-    lido__sys.free(pool);
+    if (pool->has_home)
+        lido__slab_unhouse(pool);
+    else
+        lido__sys.free(pool);
 }
 
 /* Everything but memory for blocks and the name. */
@@ -129,8 +132,9 @@ static bool set_up(struct lido_block_pool *pool, const lido_block_pool_options *
     pool->is_reserved = options->flags & LIDO_BLOCK_POOL_RESERVED;
     lido__slab_shape(pool, options);
     pool->is_tight = pool->limit && pool->limit < LIDO__LIMIT_FOR_STORES;
-    /* Pools without slabs have a view of the map as well: fast paths look there before anything else. */
-    if (!lido__map_open(&pool->map))
+    /* Pools without slabs have the map as well: fast paths look there before anything else. */
+    pool->window = lido__map_open();
+    if (!pool->window)
         return false;
     if (options->mode == LIDO_BLOCK_POOL_SLABS)
         return true;
@@ -177,6 +181,17 @@ static lido_status make(struct lido_block_pool *pool, const lido_block_pool_opti
                       .word = {pool->resource.info.name});
 }
 
+/* All zero, and what fast paths read in another line of the cache than the lock. NULL: no memory. */
+static struct lido_block_pool *allocate(const lido_block_pool_options *options) {
+    struct lido_block_pool *pool = lido__slab_house(options);
+    if (pool)
+        return pool;
+    pool = lido__sys.alloc(sizeof *pool, LIDO__CACHE_LINE);
+    if (pool)
+        memset(pool, 0, sizeof *pool);
+    return pool;
+}
+
 lido_status lido_block_pool_create_at(const lido_block_pool_options *given, lido_block_pool **made,
                                       const char *site) {
     lido_block_pool_options options;
@@ -187,11 +202,10 @@ lido_status lido_block_pool_create_at(const lido_block_pool_options *given, lido
         status = check(&options);
     if (status != LIDO_OK)
         return status;
-    struct lido_block_pool *pool = lido__sys.alloc(sizeof *pool, _Alignof(struct lido_block_pool));
+    struct lido_block_pool *pool = allocate(&options);
     if (!pool)
         return LIDO__FAIL(LIDO_ERR_NO_MEMORY, "block_pool \"%s\": no memory for the pool itself",
                           .word = {options.name});
-    memset(pool, 0, sizeof *pool);
     status = make(pool, &options, site);
     if (status != LIDO_OK) {
         end_pool(pool);

@@ -47,24 +47,29 @@ static inline struct lido__store *lido__store_last(void) {
     return (struct lido__store *)(void *)lido__near_last;
 }
 
+/* Where in its slab the address is, by the map; all ones if no block of the pool that exists is there. */
+LIDO__ALWAYS_INLINE uintptr_t lido__map_offset(const struct lido_block_pool *pool,
+                                               uintptr_t address) {
+    const size_t unit_size = sizeof(struct lido__unit);
+    uintptr_t at = address / (LIDO__UNIT_BYTES / unit_size) & (LIDO__WINDOW_UNITS - 1) * unit_size;
+    struct lido__unit *unit = (struct lido__unit *)(void *)((char *)pool->window + at);
+    uintptr_t offset = address - lido__peek(&unit->start);
+    bool is_there = lido__peek(&unit->owner) == pool && offset < lido__peek(&unit->carved_bytes);
+    return __builtin_expect(is_there, 1) ? offset : UINTPTR_MAX;
+}
+
 /* Whether a block of the pool that exists begins here. Where the stride divides the offset into q
  * parts, the product is q times what the rounding up added, so less than per_stride; where r bytes are
- * left over, r times per_stride more, and it does not come round to 0: slabs and strides are small
- * enough for that, (slab + stride) * stride <= 2^64. */
-static inline bool lido__is_block(const struct lido_block_pool *pool, const void *block) {
-    const size_t unit_size = sizeof(struct lido__unit);
-    uintptr_t address = (uintptr_t)block;
-    uintptr_t at = address / (LIDO__UNIT_BYTES / unit_size) & (LIDO__WINDOW_UNITS - 1) * unit_size;
-    const struct lido__unit *unit =
-        (const struct lido__unit *)(const void *)((const char *)pool->map.window + at);
-    uintptr_t tagged = lido__peek(&unit->tagged);
-#if UINTPTR_MAX <= UINT32_MAX
-    if ((tagged & (LIDO__UNIT_BYTES - 1)) != pool->map.tag)
-        return false;
-#endif
-    uintptr_t offset = address + pool->map.tag - tagged;
-    return __builtin_expect(offset < lido__peek(&unit->carved_bytes), 1) &&
-           offset * pool->per_stride < pool->per_stride;
+ * left over, r times per_stride more, and it does not come round to 0: slabs, rows and strides are small
+ * enough for that, (slab or row + stride) * stride <= 2^64. */
+LIDO__ALWAYS_INLINE bool lido__is_block(const struct lido_block_pool *pool, const void *block) {
+    uintptr_t offset = (uintptr_t)block - lido__peek(&pool->row_start);
+    if (__builtin_expect(offset >= lido__peek(&pool->row_bytes), 0)) {
+        offset = lido__map_offset(pool, (uintptr_t)block);
+        if (__builtin_expect(offset == UINTPTR_MAX, 0))
+            return false;
+    }
+    return offset * pool->per_stride < pool->per_stride;
 }
 
 /* P3, owner. */

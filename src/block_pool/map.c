@@ -7,13 +7,10 @@
 
 #include <string.h>
 
-enum { TAGS = 65536 };
-
 static lido__mutex lock = LIDO__MUTEX_INIT;
 static _Atomic(struct lido__window *) windows[LIDO__WINDOWS];
 static uintptr_t numbers[LIDO__WINDOWS]; /* which window is there, under lock */
 static struct lido__window *main_window;
-static uint64_t tags[TAGS / 64]; /* bit: in use; 0 is no pool's */
 static uint32_t open_count;
 
 static uintptr_t window_number(uintptr_t address) {
@@ -58,38 +55,6 @@ static struct lido__window *get_window(uintptr_t address) {
     return window ? window : make_window(address, lido__sys.map(sizeof *window));
 }
 
-/* With lock held. */
-static uintptr_t take_tag(void) {
-    tags[0] |= 1;
-    for (size_t i = 0; i < TAGS / 64; i++)
-        if (~tags[i]) {
-            unsigned bit = (unsigned)__builtin_ctzll(~tags[i]);
-            tags[i] |= UINT64_C(1) << bit;
-            return i * 64 + bit;
-        }
-    return 0;
-}
-
-bool lido__map_open(struct lido__map_view *view) {
-    lido__lock(&lock);
-    view->tag = take_tag() << LIDO__TAG_SHIFT;
-    open_count += view->tag != 0;
-    view->window = main_window;
-    lido__unlock(&lock);
-    if (view->tag && !view->window) {
-        /* Slabs will be mapped near to where the system puts anything else, such as a window. */
-        struct lido__window *first = lido__sys.map(sizeof *first);
-        view->window = first ? make_window((uintptr_t)first, first) : NULL;
-        lido__lock(&lock);
-        if (!main_window)
-            main_window = view->window;
-        lido__unlock(&lock);
-    }
-    if (view->tag && !view->window)
-        lido__map_close(view);
-    return view->tag != 0;
-}
-
 /* With lock held and no pool left: takes one window out, or NULL. */
 static struct lido__window *take_window(void) {
     main_window = NULL;
@@ -102,14 +67,10 @@ static struct lido__window *take_window(void) {
     return NULL;
 }
 
-void lido__map_close(struct lido__map_view *view) {
+/* A pool ends. */
+static void close_one(void) {
     struct lido__window *left = NULL;
-    if (!view->tag)
-        return;
     lido__lock(&lock);
-    view->tag >>= LIDO__TAG_SHIFT;
-    tags[view->tag / 64] &= ~(UINT64_C(1) << view->tag % 64);
-    view->tag = 0;
     open_count--;
     do {
         left = open_count == 0 ? take_window() : NULL;
@@ -120,17 +81,43 @@ void lido__map_close(struct lido__map_view *view) {
     lido__unlock(&lock);
 }
 
-bool lido__map_insert(struct lido__slab *slab, const void *memory, size_t bytes, uintptr_t tag) {
+struct lido__window *lido__map_open(void) {
+    lido__lock(&lock);
+    open_count++;
+    struct lido__window *window = main_window;
+    lido__unlock(&lock);
+    if (window)
+        return window;
+    /* Slabs will be mapped near to where the system puts anything else, such as a window. */
+    struct lido__window *first = lido__sys.map(sizeof *first);
+    window = first ? make_window((uintptr_t)first, first) : NULL;
+    lido__lock(&lock);
+    if (!main_window)
+        main_window = window;
+    lido__unlock(&lock);
+    if (!window)
+        close_one();
+    return window;
+}
+
+void lido__map_close(const struct lido__window *window) {
+    if (window)
+        close_one();
+}
+
+bool lido__map_insert(struct lido__slab *slab, const void *memory, size_t bytes,
+                      const struct lido_block_pool *owner) {
     for (size_t at = 0; at < bytes; at += LIDO__UNIT_BYTES) {
         struct lido__window *window = get_window((uintptr_t)memory + at);
         if (!window) {
             lido__map_remove(memory, at);
             return false;
         }
-        size_t unit = unit_of((uintptr_t)memory + at);
-        lido__store(&window->unit[unit].tagged, (uintptr_t)memory + tag, relaxed);
+        struct lido__unit *unit = &window->unit[unit_of((uintptr_t)memory + at)];
+        lido__store(&unit->start, (uintptr_t)memory, relaxed);
+        lido__store(&unit->owner, owner, relaxed);
         /* Release: who finds the slab, under the pool's lock, finds it made. */
-        lido__store(&window->slab[unit], slab, release);
+        lido__store(&unit->slab, slab, release);
     }
     return true;
 }
@@ -139,35 +126,33 @@ static struct lido__window *window_at(uintptr_t address) {
     return lido__load(&windows[window_number(address) % LIDO__WINDOWS], relaxed);
 }
 
+static struct lido__unit *unit_at(uintptr_t address) {
+    return &window_at(address)->unit[unit_of(address)];
+}
+
 void lido__map_remove(const void *memory, size_t bytes) {
     for (size_t at = 0; at < bytes; at += LIDO__UNIT_BYTES) {
-        struct lido__window *window = window_at((uintptr_t)memory + at);
-        size_t unit = unit_of((uintptr_t)memory + at);
-        lido__store(&window->unit[unit].carved_bytes, 0, relaxed);
-        lido__store(&window->unit[unit].tagged, 0, relaxed);
-        lido__store(&window->slab[unit], NULL, relaxed);
+        struct lido__unit *unit = unit_at((uintptr_t)memory + at);
+        lido__store(&unit->carved_bytes, 0, relaxed);
+        lido__store(&unit->owner, NULL, relaxed);
+        lido__store(&unit->slab, NULL, relaxed);
     }
 }
 
 void lido__map_set_carved(const void *memory, size_t bytes, size_t carved_bytes) {
-    for (size_t at = 0; at < bytes; at += LIDO__UNIT_BYTES) {
-        uintptr_t address = (uintptr_t)memory + at;
-        lido__store(&window_at(address)->unit[unit_of(address)].carved_bytes, carved_bytes,
-                    relaxed);
-    }
+    for (size_t at = 0; at < bytes; at += LIDO__UNIT_BYTES)
+        lido__store(&unit_at((uintptr_t)memory + at)->carved_bytes, carved_bytes, relaxed);
 }
 
-struct lido__place lido__map_find(const void *address, uintptr_t tag) {
-    const uintptr_t tag_mask = (uintptr_t)(TAGS - 1) << LIDO__TAG_SHIFT;
+struct lido__place lido__map_find(const void *address, const struct lido_block_pool *owner) {
     uintptr_t number = window_number((uintptr_t)address);
     struct lido__window *window = lido__load(&windows[number % LIDO__WINDOWS], acquire);
-    size_t unit = unit_of((uintptr_t)address);
+    struct lido__unit *unit = window ? &window->unit[unit_of((uintptr_t)address)] : NULL;
     struct lido__place place = {NULL, 0, 0};
-    uintptr_t tagged = window ? lido__load(&window->unit[unit].tagged, relaxed) : 0;
-    if ((tagged & tag_mask) == tag) {
-        place.slab = lido__load(&window->slab[unit], acquire);
-        place.start = tagged - tag;
-        place.carved_bytes = lido__load(&window->unit[unit].carved_bytes, relaxed);
+    if (unit && lido__load(&unit->owner, relaxed) == owner) {
+        place.slab = lido__load(&unit->slab, acquire);
+        place.start = lido__load(&unit->start, relaxed);
+        place.carved_bytes = lido__load(&unit->carved_bytes, relaxed);
     }
     return place;
 }

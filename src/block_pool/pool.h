@@ -43,7 +43,11 @@ enum {
     LIDO__GRANT = 1024,          /* acquisitions from one slow call to the next, at most */
     LIDO__GRANT_TIDYING = 32,    /* ... while idle memory waits to go back */
     LIDO__LIMIT_FOR_STORES = 16, /* pools with a lower limit work without stores */
+    LIDO__CACHE_LINE = 64,       /* what one thread writes shares none with another's */
 };
+
+/* Where the row of a pool without blocks begins: no address is there. */
+#define LIDO__ROW_NOWHERE (UINTPTR_MAX / 2 + 1)
 
 typedef _Atomic(void *) lido__slot;
 
@@ -116,9 +120,13 @@ struct lido_block_pool {
     struct lido__resource resource;
 
     /* Fixed at the making, read by fast paths. */
-    struct lido__map_view map;
-    uint64_t per_stride; /* 2^64 divided by the stride, rounded up */
+    struct lido__window *window; /* of the map */
+    uint64_t per_stride;         /* 2^64 divided by the stride, rounded up */
+    /* The row: from its start, which is set once, so many bytes are blocks of the pool that are not
+     * hidden, one after the other. Most pools' slabs lie like that, and then nobody has to ask the map. */
+    _Atomic(uintptr_t) row_start, row_bytes;
     uint32_t magazine_blocks;
+    bool is_scattered; /* slabs lie elsewhere, so the row stays empty */
 
     /* Fixed at the making. */
     struct lido__apart *apart; /* guard and pass-through: all there is, instead of what follows */
@@ -131,6 +139,7 @@ struct lido_block_pool {
     uint64_t idle_keep_ns;
     uint64_t keep_slabs;  /* never fewer */
     bool counts_existing; /* the limit bounds the blocks that exist, too */
+    bool has_home;
 
     lido__mutex lock; /* guards what follows */
     struct lido__store *stores;
@@ -169,6 +178,7 @@ struct lido_block_pool {
     uint64_t refused_limit, refused_memory;
     uint64_t doubles; /* found in the stores, too late for the caller to be told */
     _Atomic(uint64_t) refused_release;
+    struct lido__extent home[]; /* one if has_home: the pool lies in it, and its first slab does */
 };
 
 /* With the lock held: blocks out and in magazines of stores. */
@@ -185,6 +195,11 @@ static inline bool lido__has_spare_empties(const struct lido_block_pool *pool) {
 
 /* Fixes strides and slab sizes. Without the lock. */
 void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_options *options);
+
+/* A pool that lies behind the blocks of its first slab, all zero but for its home; NULL: there is no room, or no
+ * memory. The end comes when its slabs have ended. Without the lock. */
+struct lido_block_pool *lido__slab_house(const lido_block_pool_options *options);
+void lido__slab_unhouse(struct lido_block_pool *pool);
 
 /* Takes up to count free blocks, from the fullest slabs first; makes them there if need be.
  * Returns how many. */

@@ -63,6 +63,7 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
     pool->marks_fresh =
         pool->is_zeroed && pool->has_canary && pool->block_bytes > LIDO__FRESH_BYTES;
     choose_slab_bytes(pool);
+    lido__store(&pool->row_start, LIDO__ROW_NOWHERE, relaxed);
     pool->per_stride = UINT64_MAX / pool->stride_bytes + 1;
     pool->slab_pages = count_pages(pool);
     if (options->block_limit && options->block_limit < pool->slab_blocks)
@@ -76,6 +77,51 @@ void lido__slab_shape(struct lido_block_pool *pool, const lido_block_pool_option
         pool->magazine_blocks = options->block_limit / 8 > LIDO__MAGAZINE_BLOCKS_MIN
                                     ? (uint32_t)(options->block_limit / 8)
                                     : LIDO__MAGAZINE_BLOCKS_MIN;
+}
+
+/* ---- The pool's home --------------------------------------------------------------------- */
+
+/* A reserved pool's last page is there, though its blocks may need no more than the first part of it. The
+ * pool itself lies at the end of that page if there is a gap of a block and of GAP_BYTES, so that
+ * an overrun of the last block has to be a large one to reach it; and no block begins behind it. */
+enum { GAP_BYTES = 1024 };
+
+struct lido_block_pool *lido__slab_house(const lido_block_pool_options *options) {
+    const size_t size =
+        round_up(sizeof(struct lido_block_pool) + sizeof(struct lido__extent), LIDO__CACHE_LINE);
+    struct lido_block_pool shape = {.is_reserved = true};
+    struct lido__extent home;
+    if (options->mode != LIDO_BLOCK_POOL_SLABS || !(options->flags & LIDO_BLOCK_POOL_RESERVED))
+        return NULL;
+    lido__slab_shape(&shape, options);
+    size_t used = shape.slab_blocks * shape.stride_bytes, end = round_up(used, shape.page_bytes);
+    size_t gap = shape.stride_bytes > GAP_BYTES ? shape.stride_bytes : GAP_BYTES;
+    if (end - used < gap + size || end >= shape.slab_bytes ||
+        !lido__extent_get(shape.slab_bytes, &home))
+        return NULL;
+    struct lido_block_pool *pool = (struct lido_block_pool *)(void *)(home.memory + end - size);
+    pool->has_home = true;
+    pool->home[0] = home;
+    return pool;
+}
+
+void lido__slab_unhouse(struct lido_block_pool *pool) {
+    struct lido__extent home = pool->home[0];
+    lido__extent_put(&home);
+}
+
+/* Gets the memory of a slab to be, or gives it back. */
+static bool get_extent(const struct lido_block_pool *pool, struct lido__slab *slab) {
+    if (!pool->has_home || pool->slab_count > 0)
+        return lido__extent_get(pool->slab_bytes, &slab->extent);
+    slab->extent = pool->home[0];
+    return true;
+}
+
+static void put_extent(const struct lido__slab *slab) {
+    const struct lido_block_pool *pool = slab->pool;
+    if (!pool->has_home || slab->extent.memory != pool->home[0].memory)
+        lido__extent_put(&slab->extent);
 }
 
 /* ---- Lists ------------------------------------------------------------------------------- */
@@ -119,11 +165,62 @@ static void list_append(struct lido_block_pool *pool, struct lido__slab *slab, u
     }
 }
 
-/* What the map says of it. */
+/* ---- The row ----------------------------------------------------------------------------- */
+
+/* Who reads an old start must not find new bytes there: it is set before there are any, and until
+ * then it is where no address is. */
+enum { ROW_CHUNKS = 1024, ROW_LATE_SLABS = 4 };
+
+static uintptr_t row_offset(const struct lido_block_pool *pool, const struct lido__slab *slab) {
+    return (uintptr_t)slab->extent.memory - lido__load(&pool->row_start, relaxed);
+}
+
+/* Ends the row before a slab which is in it. */
+static void cut_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    uintptr_t offset = row_offset(pool, slab);
+    if (offset < lido__load(&pool->row_bytes, relaxed))
+        lido__store(&pool->row_bytes, offset, relaxed);
+}
+
+/* Brings the row to the end of this slab's blocks, if it reaches it, and goes on while it comes to a next one. */
+static void extend_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    const uintptr_t most = (uintptr_t)ROW_CHUNKS * LIDO__UNIT_BYTES << (LIDO__EXTENT_ORDERS - 1);
+    bool is_full = !pool->is_scattered;
+    while (is_full && slab && !slab->is_hidden) {
+        uintptr_t bytes = lido__load(&pool->row_bytes, relaxed), offset = row_offset(pool, slab);
+        uintptr_t end = offset + slab->carved * pool->stride_bytes;
+        if (offset > bytes || end <= bytes || end > most)
+            return;
+        lido__store(&pool->row_bytes, end, release); /* after the start */
+        is_full = end - offset == slab->extent.bytes;
+        slab = is_full ? lido__map_find((const void *)(lido__load(&pool->row_start, relaxed) + end),
+                                        pool)
+                             .slab
+                       : NULL;
+    }
+}
+
+/* A pool has a new slab. One that is not all in a row has none: else releases here and there would be told
+ * apart by a branch that nobody can predict. Slabs that two threads add at a time may come in any order. */
+static void note_row(struct lido_block_pool *pool, const struct lido__slab *slab) {
+    uintptr_t bytes = lido__load(&pool->row_bytes, relaxed);
+    if (lido__load(&pool->row_start, relaxed) == LIDO__ROW_NOWHERE && sizeof(void *) > 4)
+        lido__store(&pool->row_start, (uintptr_t)slab->extent.memory, relaxed);
+    pool->is_scattered =
+        pool->is_scattered || pool->slab_count > bytes / slab->extent.bytes + ROW_LATE_SLABS;
+    if (pool->is_scattered)
+        lido__store(&pool->row_bytes, 0, relaxed);
+}
+
+/* What the map and the row say of it. */
 static void show_or_hide(struct lido_block_pool *pool, struct lido__slab *slab) {
     slab->is_hidden = pool->has_canary && (slab->is_draining || slab->purged_count > 0);
     lido__map_set_carved(slab->extent.memory, slab->extent.bytes,
                          slab->is_hidden ? 0 : slab->carved * pool->stride_bytes);
+    if (slab->is_hidden)
+        cut_row(pool, slab);
+    else
+        extend_row(pool, slab);
 }
 
 void lido__slab_change_begin(struct lido_block_pool *pool, const struct lido__slab *slab) {
@@ -280,7 +377,7 @@ uint32_t lido__slab_take(struct lido_block_pool *pool, uint32_t count, void **bl
 
 struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const void *block,
                                    uint32_t *i) {
-    struct lido__place place = lido__map_find(block, pool->map.tag);
+    struct lido__place place = lido__map_find(block, pool);
     uintptr_t offset = (uintptr_t)block - place.start;
     uintptr_t number = offset / pool->stride_bytes;
     if (!place.slab || number >= place.slab->carved || offset % pool->stride_bytes != 0)
@@ -291,7 +388,7 @@ struct lido__slab *lido__slab_find(const struct lido_block_pool *pool, const voi
 
 struct lido__slab *lido__slab_find_unlocked(const struct lido_block_pool *pool, const void *block,
                                             uint32_t *i) {
-    struct lido__place place = lido__map_find(block, pool->map.tag);
+    struct lido__place place = lido__map_find(block, pool);
     uintptr_t offset = (uintptr_t)block - place.start;
     if (!place.slab || offset >= place.carved_bytes || offset % pool->stride_bytes != 0)
         return NULL;
@@ -334,12 +431,12 @@ static struct lido__slab *make(struct lido_block_pool *pool, uint32_t block_coun
     // cppcheck-suppress AssignmentAddressToInteger
     slab->out =
         (_Atomic(uint8_t) *)(void *)(lido__slab_page_bits(slab) + (pool->slab_pages + 63) / 64);
-    if (!lido__extent_get(pool->slab_bytes, &slab->extent)) {
+    if (!get_extent(pool, slab)) {
         lido__sys.free(slab);
         return NULL;
     }
-    if (!lido__map_insert(slab, slab->extent.memory, slab->extent.bytes, pool->map.tag)) {
-        lido__extent_put(&slab->extent);
+    if (!lido__map_insert(slab, slab->extent.memory, slab->extent.bytes, pool)) {
+        put_extent(slab);
         lido__sys.free(slab);
         return NULL;
     }
@@ -396,6 +493,7 @@ bool lido__slab_add(struct lido_block_pool *pool, uint32_t block_count) {
     pool->slabs[number] = slab;
     pool->slab_count++;
     pool->slab_overhead_bytes += overhead_bytes(pool, block_count);
+    note_row(pool, slab);
     lido__slab_change_end(pool, slab);
     return true;
 }
@@ -417,6 +515,7 @@ struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empt
     pool->slab_free -= slab->free_count;
     pool->committed_bytes -= lido__slab_held_bytes(pool, slab);
     pool->slab_overhead_bytes -= overhead_bytes(pool, slab->block_count);
+    cut_row(pool, slab);
     lido__map_remove(slab->extent.memory, slab->extent.bytes);
     return slab;
 }
@@ -424,7 +523,7 @@ struct lido__slab *lido__slab_detach(struct lido_block_pool *pool, uint64_t empt
 uint64_t lido__slab_end(struct lido__slab *slab) {
     uint64_t bytes = lido__slab_held_bytes(slab->pool, slab);
     lido__map_remove(slab->extent.memory, slab->extent.bytes);
-    lido__extent_put(&slab->extent);
+    put_extent(slab);
     lido__sys.free(slab);
     return bytes;
 }

@@ -21,8 +21,7 @@
 
 enum {
     DRAIN_AGAIN_NS = 1000 * 1000, /* before stores that were out of reach are tried again */
-    LINE_BYTES = 64,     /* of the cache: what one thread writes shares none with another's */
-    FULL_MIN = 2,        /* full magazines that the depot keeps at least */
+    FULL_MIN = 2,                 /* full magazines that the depot keeps at least */
     EXCHANGES_OFTEN = 8, /* so many, and the blocks are spread: for who crosses an edge for ever */
 };
 
@@ -30,11 +29,11 @@ enum {
 
 static size_t magazine_bytes(const struct lido_block_pool *pool) {
     size_t bytes = sizeof(struct lido__magazine) + pool->magazine_blocks * sizeof(void *);
-    return (bytes + LINE_BYTES - 1) / LINE_BYTES * LINE_BYTES;
+    return (bytes + LIDO__CACHE_LINE - 1) / LIDO__CACHE_LINE * LIDO__CACHE_LINE;
 }
 
 static struct lido__magazine *make_magazine(const struct lido_block_pool *pool) {
-    struct lido__magazine *magazine = lido__sys.alloc(magazine_bytes(pool), LINE_BYTES);
+    struct lido__magazine *magazine = lido__sys.alloc(magazine_bytes(pool), LIDO__CACHE_LINE);
     if (magazine) {
         memset(magazine, 0, magazine_bytes(pool));
         magazine->capacity = pool->magazine_blocks;
@@ -198,7 +197,7 @@ struct lido__store *lido__store_find(struct lido_block_pool *pool) {
 }
 
 static struct lido__store *make_store(struct lido_block_pool *pool) {
-    struct lido__store *store = lido__sys.alloc(sizeof *store, LINE_BYTES);
+    struct lido__store *store = lido__sys.alloc(sizeof *store, LIDO__CACHE_LINE);
     struct lido__magazine *magazine = store ? make_magazine(pool) : NULL;
     if (!magazine) {
         lido__sys.free(store);

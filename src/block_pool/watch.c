@@ -135,7 +135,9 @@ static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s,
     s->committed_bytes = pool->committed_bytes;
     s->committed_peak = pool->committed_peak;
     *idle_bytes = pool->idle_bytes + (s->idle - pool->idle) * pool->stride_bytes;
-    s->overhead_bytes = sizeof *pool + pool->slab_capacity * sizeof(struct lido__slab *) +
+    /* With a home, the pool itself is in committed_bytes. */
+    s->overhead_bytes = (pool->has_home ? 0 : sizeof *pool) +
+                        pool->slab_capacity * sizeof(struct lido__slab *) +
                         pool->slab_overhead_bytes + lido__store_overhead(pool);
 }
 

@@ -21,7 +21,8 @@ STRICT = "-std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror".split()
 INCLUDE = ["-I", ROOT / "include", "-I", ROOT / "src"]
 # The kernel's headers, where only gcc-N-multilib is installed, which does not link them.
 BITS32 = ["gcc", "-m32", "-Wno-psabi", "-idirafter", f"/usr/include/{platform.machine()}-linux-gnu", "-pthread"]
-TESTS = ["test_block_pool", "test_block_pool_life", "test_block_pool_model", "test_block_pool_peak"]
+TESTS = ["test_block_pool", "test_block_pool_life", "test_block_pool_model", "test_block_pool_peak",
+         "test_block_pool_row"]
 
 
 def run(command):

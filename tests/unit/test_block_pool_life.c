@@ -131,6 +131,44 @@ static void book_keeping_is_one_per_cent_at_most(void **state) {
     end(pool);
 }
 
+static void book_keeping_of_a_small_pool_is_a_page_at_most(void **state) {
+    (void)state;
+    lido_block_pool *pool =
+        MAKE(.block_size = 1000, .block_limit = 50, .flags = LIDO_BLOCK_POOL_RESERVED);
+    lido_block_pool_stats s = stats_of(pool);
+    CHECK(s.committed_bytes + s.overhead_bytes <= 50 * 1000 + 4096);
+    end(pool);
+}
+
+/* A reserved pool may lie behind its own blocks, but well behind them. */
+static void an_overrun_by_a_block_does_not_reach_the_pool(void **state) {
+    (void)state;
+    static const uint64_t sizes[] = {16, 200, 1000, 1536};
+    int housed = 0;
+    for (uint64_t count = 20; count < 300; count += 7) {
+        uint64_t size = sizes[count % 4];
+        void *blocks[300];
+        lido_block_pool *pool =
+            MAKE(.block_size = size, .block_limit = count, .flags = LIDO_BLOCK_POOL_RESERVED);
+        lido_block_pool *other =
+            MAKE(.block_size = size, .block_limit = count, .flags = LIDO_BLOCK_POOL_RESERVED);
+        CHECK_EQ(lido_block_pool_acquire_many(pool, count, blocks), count);
+        char *last = blocks[0];
+        for (uint64_t i = 1; i < count; i++)
+            last = (char *)blocks[i] > last ? (char *)blocks[i] : last;
+        uint64_t slab = 65536 - (uintptr_t)last % 65536, more = size > 1024 ? size : 1024;
+        memset(last, 0xa5, slab < size + more ? slab : size + more);
+        lido_block_pool_stats s = stats_of(pool);
+        housed += (uintptr_t)pool / 65536 == (uintptr_t)last / 65536;
+        CHECK(s.live == count && s.block_limit == count && s.existing == count);
+        CHECK_OK(lido_block_pool_release_many(pool, count, blocks));
+        CHECK_EQ(stats_of(pool).live, 0);
+        end(pool);
+        end(other);
+    }
+    CHECK(housed > 5 && housed < 40);
+}
+
 static void figures_reach_as_far_as_the_reader_asks(void **state) {
     (void)state;
     lido_block_pool *pool = MAKE(.block_size = 64);
@@ -557,6 +595,8 @@ static void a_forked_child_goes_on_with_what_was_out(void **state) {
 CHECK_MAIN(TEST(a_fresh_pool_has_figures_of_nothing), TEST(figures_are_exact_to_the_last_block),
            TEST(reuse_is_the_share_served_without_making), TEST(bytes_told_are_bytes_held),
            TEST(book_keeping_is_one_per_cent_at_most),
+           TEST(book_keeping_of_a_small_pool_is_a_page_at_most),
+           TEST(an_overrun_by_a_block_does_not_reach_the_pool),
            TEST(figures_reach_as_far_as_the_reader_asks),
            TEST(a_lowered_limit_takes_nothing_away_and_refuses_until_fewer_are_out),
            TEST(a_reserved_pool_makes_and_gives_back_nothing_after_creation),

@@ -158,6 +158,10 @@ static void block_pools_survive_every_failure(void **state) {
          .block_size = 4096,
          .flags = LIDO_BLOCK_POOL_RESERVED,
          .block_limit = 60},
+        {.mode = LIDO_BLOCK_POOL_SLABS,
+         .block_size = 900, /* the pool lies behind its blocks */
+         .flags = LIDO_BLOCK_POOL_RESERVED,
+         .block_limit = 60},
         {.mode = LIDO_BLOCK_POOL_PASS_THROUGH, .block_size = 64},
         {.mode = LIDO_BLOCK_POOL_GUARD, .block_size = 64},
     };
