@@ -60,7 +60,7 @@ LIDO_API lido_status lido_block_pool_read_stats(const lido_block_pool *pool,
  * Errors   ARGUMENT  the pool is RESERVED and the limit is 0 or above the blocks it has */
 LIDO_API lido_status lido_block_pool_set_block_limit(lido_block_pool *pool, uint64_t block_limit);
 
-/* Changes the fragmentation above which the pool coalesces by itself, 1 to 100.
+/* Changes the share of unused memory above which the pool coalesces by itself, 1 to 100.
  *
  * Errors   ARGUMENT  out of range */
 LIDO_API lido_status lido_block_pool_set_coalesce_percent(lido_block_pool *pool, uint64_t percent);

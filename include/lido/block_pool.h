@@ -76,8 +76,8 @@ typedef struct lido_block_pool_options {
     uint64_t    mode;         /* lido_block_pool_mode */
     const char *name;         /* copied, shorter than LIDO_NAME_BYTES; default "unnamed" */
     const char *owner;        /* the part of the program it belongs to; default "application" */
-    uint64_t    coalesce_percent; /* the pool coalesces by itself above this fragmentation; 1 to
-                                 100, default 20; 100: never but by trim */
+    uint64_t    coalesce_percent; /* the pool coalesces by itself when more of its memory than this is
+                                 unused; 1 to 100, default 20; 100: never but by trim */
 } lido_block_pool_options;
 
 /* Options by name, in place (C only):

@@ -35,7 +35,7 @@
     K(block_size, FIXED, BYTES, 1, UINT64_C(1) << 30, 0, "The size of every block.")               \
     K(block_limit, KNOB, COUNT, 0, UINT64_MAX, 0, "Blocks that may be out at once; 0: no limit.")  \
     K(coalesce_percent, KNOB, COUNT, 1, 100, 20,                                                   \
-      "The pool coalesces by itself above this fragmentation, in percent.")
+      "The pool coalesces by itself when more of its memory is unused, in percent.")
 
 static const lido_dial dials[] = {FIGURES(LIDO__FIGURE) SHARES(LIDO__SHARE) SETTINGS(LIDO__DIAL)};
 

@@ -3,8 +3,8 @@
  *
  *      stores of threads that rest, depot  -->  slabs  -->  empty ones, free pages  -->  system
  *
- * It is due when more than coalesce_percent of the pool's bytes could go and have been of no use for
- * idle_keep, or when a slab has drained for as long. A step gives back TIDY_BYTES or so; there are as
+ * It is due when more than coalesce_percent of the pool's bytes are in nobody's hands and some that could
+ * go have been of no use for idle_keep, or when a slab has drained for as long. A step gives back TIDY_BYTES or so; there are as
  * many as slow calls, and those come often while there is something to do. Caches are looked through
  * once in idle_keep, and those of threads that rest are emptied; each time that this empties no slab
  * doubles the time to the next look. */
@@ -28,17 +28,23 @@ static bool is_since(const struct lido_block_pool *pool, uint64_t since_ns, uint
     return now_ns >= since_ns && now_ns - since_ns >= pool->idle_keep_ns;
 }
 
-/* Memory has been of no use for idle_keep, and the threshold is passed; what began above it goes on
- * to half of it. */
-static bool is_fragmented(const struct lido_block_pool *pool) {
-    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
-    uint64_t loose_bytes =
-        pool->idle_bytes + pool->depot_cached * pool->stride_bytes + pool->pinned_bytes;
+/* The threshold is passed; what began above it goes on to half of it. */
+static bool is_loose(const struct lido_block_pool *pool) {
+    uint64_t drawn_bytes = lido__drawn(pool) * pool->stride_bytes;
+    uint64_t loose_bytes = pool->pinned_bytes;
+    if (pool->committed_bytes > drawn_bytes)
+        loose_bytes += pool->committed_bytes - drawn_bytes;
     uint64_t percent =
         pool->is_coalescing ? (pool->coalesce_percent + 1) / 2 : pool->coalesce_percent;
-    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER || loose_bytes == 0 ||
-        pool->slab_count <= pool->keep_slabs ||
-        loose_bytes * 100 <= pool->committed_bytes * percent)
+    return !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER && loose_bytes > 0 &&
+           pool->slab_count > pool->keep_slabs &&
+           loose_bytes * 100 > pool->committed_bytes * percent;
+}
+
+/* And that memory has been of no use for idle_keep. */
+static bool is_fragmented(const struct lido_block_pool *pool) {
+    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
+    if (!is_loose(pool))
         return false;
     uint64_t now_ns = lido__sys.coarse_ns();
     return (empty && is_since(pool, empty->since_ns, now_ns)) ||
@@ -70,8 +76,10 @@ bool lido__tidy_is_wanted(const struct lido_block_pool *pool) {
 
 void lido__tidy_gather(struct lido_block_pool *pool) {
     bool has_more = true;
-    pool->is_coalescing = is_fragmented(pool);
-    if (!pool->is_coalescing)
+    bool is_due = is_fragmented(pool);
+    /* A slab that this has just emptied is young: it goes on when that has been of no use for as long. */
+    pool->is_coalescing = is_due || (pool->is_coalescing && is_loose(pool));
+    if (!is_due)
         return;
     lido__store_flush_own(pool);
     for (int i = 0; i < GATHER_MAGAZINES && has_more; i++)

@@ -210,6 +210,7 @@ lido_status lido_block_pool_set_coalesce_percent(lido_block_pool *pool, uint64_t
                           .word = {pool->resource.info.name}, .number = {percent});
     lido__lock(&pool->lock);
     pool->coalesce_percent = percent;
+    pool->is_coalescing = false;
     lido__unlock(&pool->lock);
     return LIDO_OK;
 }
