@@ -43,11 +43,15 @@ static void peer_join(void) {
         worker_fail("rte_thread_register: %s", rte_strerror(rte_errno));
 }
 
-static inline void *peer_get(void) {
+static inline void *get_from(struct rte_mempool *from) {
     void *block;
-    if (rte_mempool_get(pool, &block) != 0)
+    if (rte_mempool_get(from, &block) != 0)
         worker_fail("rte_mempool_get: empty");
     return block;
+}
+
+static inline void *peer_get(void) {
+    return get_from(pool);
 }
 
 static inline void peer_put(void *block) {
@@ -55,10 +59,7 @@ static inline void peer_put(void *block) {
 }
 
 static inline void *peer_get_second(void) {
-    void *block;
-    if (rte_mempool_get(second, &block) != 0)
-        worker_fail("rte_mempool_get: empty");
-    return block;
+    return get_from(second);
 }
 
 static inline void peer_put_second(void *block) {

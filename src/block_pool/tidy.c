@@ -28,23 +28,19 @@ static bool is_since(const struct lido_block_pool *pool, uint64_t since_ns, uint
     return now_ns >= since_ns && now_ns - since_ns >= pool->idle_keep_ns;
 }
 
-/* The threshold is passed; what began above it goes on to half of it. */
-static bool is_loose(const struct lido_block_pool *pool) {
+/* The threshold is passed, and memory that can go has been of no use for idle_keep; what began above it goes
+ * on to half of it. */
+static bool is_fragmented(const struct lido_block_pool *pool) {
+    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
     uint64_t drawn_bytes = lido__drawn(pool) * pool->stride_bytes;
     uint64_t loose_bytes = pool->pinned_bytes;
     if (pool->committed_bytes > drawn_bytes)
         loose_bytes += pool->committed_bytes - drawn_bytes;
     uint64_t percent =
         pool->is_coalescing ? (pool->coalesce_percent + 1) / 2 : pool->coalesce_percent;
-    return !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER && loose_bytes > 0 &&
-           pool->slab_count > pool->keep_slabs &&
-           loose_bytes * 100 > pool->committed_bytes * percent;
-}
-
-/* And that memory has been of no use for idle_keep. */
-static bool is_fragmented(const struct lido_block_pool *pool) {
-    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
-    if (!is_loose(pool))
+    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER || loose_bytes == 0 ||
+        pool->slab_count <= pool->keep_slabs ||
+        loose_bytes * 100 <= pool->committed_bytes * percent)
         return false;
     uint64_t now_ns = lido__sys.coarse_ns();
     return (empty && is_since(pool, empty->since_ns, now_ns)) ||
@@ -76,10 +72,8 @@ bool lido__tidy_is_wanted(const struct lido_block_pool *pool) {
 
 void lido__tidy_gather(struct lido_block_pool *pool) {
     bool has_more = true;
-    bool is_due = is_fragmented(pool);
-    /* A slab that this has just emptied is young: it goes on when that has been of no use for as long. */
-    pool->is_coalescing = is_due || (pool->is_coalescing && is_loose(pool));
-    if (!is_due)
+    pool->is_coalescing = is_fragmented(pool);
+    if (!pool->is_coalescing)
         return;
     lido__store_flush_own(pool);
     for (int i = 0; i < GATHER_MAGAZINES && has_more; i++)

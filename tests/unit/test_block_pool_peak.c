@@ -328,6 +328,50 @@ static void below_the_threshold_nothing_goes_back_by_itself(void **state) {
     }
 }
 
+/* A thousand bursts a second leave three slabs of 13 empty, one of them only between bursts. */
+static void bursts_do_not_keep_the_peak(void **state) {
+    (void)state;
+    enum { PEAK = 100000, STAY = PEAK / 10, BURST = 500 };
+    static void *blocks[PEAK], *burst[BURST];
+    lido_block_pool *pool = MAKE(.block_size = 64, .idle_keep_ns = LIDO_MILLISECONDS(100));
+    for (int i = 0; i < PEAK; i++)
+        CHECK((blocks[i] = lido_block_pool_acquire(pool)) != NULL);
+    dice = check_random_start(7);
+    for (uint64_t i = PEAK; i > STAY; i--) {
+        uint64_t k = STAY + check_random_below(&dice, i - STAY);
+        CHECK_OK(lido_block_pool_release(pool, blocks[k]));
+        blocks[k] = blocks[i - 1];
+    }
+    CHECK(stats_of(pool).fragmentation > 0.8);
+    for (int turn = 0; turn < 1000; turn++) {
+        for (int i = 0; i < BURST; i++)
+            CHECK((burst[i] = lido_block_pool_acquire(pool)) != NULL);
+        CHECK_OK(lido_block_pool_release_many(pool, BURST, burst));
+        check_advance(LIDO_MILLISECONDS(1));
+    }
+    CHECK(stats_of(pool).fragmentation <= 0.2);
+    CHECK_OK(lido_block_pool_release_many(pool, STAY, blocks));
+    CHECK_OK(lido_block_pool_destroy(pool));
+}
+
+/* What began above a threshold goes on to half of it, but not of one that was set anew. */
+static void a_threshold_set_anew_ends_what_began(void **state) {
+    (void)state;
+    lido_block_pool *pool = MAKE(.block_size = BYTES, .idle_keep_ns = LIDO_MILLISECONDS(100));
+    CHECK_EQ(lido_block_pool_acquire_many(pool, MANY, all), MANY);
+    CHECK_OK(lido_block_pool_release_many(pool, MANY - SURVIVORS, all));
+    uint64_t peak = stats_of(pool).committed_bytes;
+    for (int i = 0; i < 1000 && stats_of(pool).committed_bytes == peak; i++)
+        use_lightly(pool, 1);
+    CHECK(stats_of(pool).fragmentation > 0.5); /* it has begun */
+    CHECK_OK(lido_block_pool_set_coalesce_percent(pool, 100));
+    uint64_t left = stats_of(pool).committed_bytes;
+    use_lightly(pool, 1000);
+    CHECK_EQ(stats_of(pool).committed_bytes, left);
+    CHECK_OK(lido_block_pool_release_many(pool, SURVIVORS, all + MANY - SURVIVORS));
+    CHECK_OK(lido_block_pool_destroy(pool));
+}
+
 static void what_one_pool_emptied_serves_another(void **state) {
     (void)state;
     lido_block_pool *first = MAKE(.block_size = BYTES), *second = MAKE(.block_size = BYTES / 2);
@@ -493,7 +537,8 @@ CHECK_MAIN(TEST(survivors_keep_a_fifth_at_most_after_three_turnovers_and_trim),
            TEST(no_call_gives_back_more_than_a_step),
            TEST(steady_use_gives_back_and_asks_for_nothing),
            TEST(draining_backs_off_when_the_peak_comes_again),
-           TEST(below_the_threshold_nothing_goes_back_by_itself), TEST(the_threshold_is_a_knob),
+           TEST(below_the_threshold_nothing_goes_back_by_itself), TEST(bursts_do_not_keep_the_peak),
+           TEST(a_threshold_set_anew_ends_what_began), TEST(the_threshold_is_a_knob),
            TEST(a_fork_in_the_middle_of_a_purge_finds_the_pool_whole),
            TEST(what_one_pool_emptied_serves_another),
            TEST(a_limit_on_what_exists_bounds_memory_too),

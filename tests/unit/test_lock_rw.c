@@ -347,6 +347,17 @@ static void all_of_time_is_a_deadline_and_none_is_too(void **state) {
     CHECK_OK(lido_mutex_destroy(&box.mutex));
 }
 
+/* It waits still, until it is signalled. */
+static void wake_and_end(struct user_of_box *user, struct check_thread *thread) {
+    CHECK_OK(lido_mutex_lock(&user->box->mutex));
+    CHECK_EQ(user->status, LIDO_ERR_BUSY);
+    lido_cond_signal(&user->box->filled);
+    CHECK_OK(lido_mutex_unlock(&user->box->mutex));
+    check_join(thread);
+    CHECK_EQ(user->status, LIDO_OK);
+    CHECK_OK(lido_mutex_destroy(&user->box->mutex));
+}
+
 /* No call of lido is a cancellation point: the thread ends later, with the mutex unlocked. */
 static void cancellation_does_not_interrupt_a_wait(void **state) {
     (void)state;
@@ -356,13 +367,7 @@ static void cancellation_does_not_interrupt_a_wait(void **state) {
     check_start(&thread, wait_once, &user);
     check_await_sleepers(1);
     CHECK_EQ(pthread_cancel(thread.id), 0);
-    CHECK_OK(lido_mutex_lock(&box.mutex));
-    CHECK_EQ(user.status, LIDO_ERR_BUSY); /* it waits still */
-    lido_cond_signal(&box.filled);
-    CHECK_OK(lido_mutex_unlock(&box.mutex));
-    check_join(&thread);
-    CHECK_EQ(user.status, LIDO_OK);
-    CHECK_OK(lido_mutex_destroy(&box.mutex));
+    wake_and_end(&user, &thread);
 }
 
 static void wait_alone(void *context) {
@@ -382,12 +387,7 @@ static void a_child_uses_a_condition_that_others_wait_for(void **state) {
     check_start(&thread, wait_once, &user);
     check_await_sleepers(1);
     CHECK_EQ(check_child(wait_alone, &box), 0);
-    CHECK_OK(lido_mutex_lock(&box.mutex));
-    lido_cond_signal(&box.filled);
-    CHECK_OK(lido_mutex_unlock(&box.mutex));
-    check_join(&thread);
-    CHECK_EQ(user.status, LIDO_OK);
-    CHECK_OK(lido_mutex_destroy(&box.mutex));
+    wake_and_end(&user, &thread);
 }
 
 static void signal_and_end(void *context) {
