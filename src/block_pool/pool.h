@@ -158,9 +158,9 @@ struct lido_block_pool {
     uint64_t drain_from_ns;  /* no slab begins to drain before */
     uint32_t regrets;        /* slabs that drained for nothing; each makes the next wait longer */
     uint32_t pass;           /* of trim, the last one */
-    uint32_t visit_back_off; /* visits of resting threads' stores that emptied no slab */
-    uint64_t look_from_ns;   /* the next look through the caches; and what the last one found: */
-    uint64_t pinned_bytes;   /* free in slabs that only blocks in caches keep from being empty */
+    uint32_t look_back_off;  /* looks through the caches that emptied no slab */
+    uint64_t look_from_ns;   /* the next one */
+    uint64_t gathers_left;   /* slow calls that empty the stores of threads at work */
     bool is_coalescing;
     uint64_t given_ns, give_from_ns; /* a slab to another pool: the last one, the next one */
     uint32_t give_back_off;

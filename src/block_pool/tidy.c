@@ -4,10 +4,12 @@
  *      stores of threads that rest, depot  -->  slabs  -->  empty ones, free pages  -->  system
  *
  * It is due when more than coalesce_percent of the pool's bytes are in nobody's hands and some that could
- * go have been of no use for idle_keep, or when a slab has drained for as long. A step gives back TIDY_BYTES or so; there are as
- * many as slow calls, and those come often while there is something to do. Caches are looked through
- * once in idle_keep, and those of threads that rest are emptied; each time that this empties no slab
- * doubles the time to the next look. */
+ * go have been of no use for idle_keep, or when a slab has drained for as long. A step gives back
+ * TIDY_BYTES or so; there are as many as slow calls, and those come often while there is something to do.
+ *
+ * Blocks in caches keep slabs from being empty. So, once in idle_keep, the stores of threads that rest are
+ * emptied, and for GATHERS slow calls those of threads at work: not by one, for what a burst has out at
+ * that moment comes back to the cache. Each time that this empties no slab doubles the time to the next. */
 #include "block_pool/slab.h"
 
 #include "base/log.h"
@@ -18,7 +20,7 @@ enum {
     TIDY_SLABS = 16,       /* that begin to drain in one */
     RUN_BYTES = 16 * 1024, /* a call of the system costs as much as giving that back */
     GATHER_MAGAZINES = 4,  /* of the depot, by one slow call */
-    LOOK_BLOCKS = 16384,   /* in caches; looking through more takes too long */
+    GATHERS = 64,          /* of each store, LIDO__GRANT_TIDYING acquisitions apart: some bursts */
     BACK_OFF_MAX = 10
 };
 
@@ -28,23 +30,25 @@ static bool is_since(const struct lido_block_pool *pool, uint64_t since_ns, uint
     return now_ns >= since_ns && now_ns - since_ns >= pool->idle_keep_ns;
 }
 
-/* The threshold is passed, and memory that can go has been of no use for idle_keep; what began above it goes
- * on to half of it. */
-static bool is_fragmented(const struct lido_block_pool *pool) {
-    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
-    uint64_t drawn_bytes = lido__drawn(pool) * pool->stride_bytes;
-    uint64_t loose_bytes = pool->pinned_bytes;
-    if (pool->committed_bytes > drawn_bytes)
-        loose_bytes += pool->committed_bytes - drawn_bytes;
+/* The threshold is passed; what began above it goes on to half of it. */
+static bool is_loose(const struct lido_block_pool *pool) {
+    uint64_t drawn_bytes = lido__drawn(pool) * pool->stride_bytes,
+             committed = pool->committed_bytes;
+    uint64_t loose_bytes = committed > drawn_bytes ? committed - drawn_bytes : 0;
     uint64_t percent =
         pool->is_coalescing ? (pool->coalesce_percent + 1) / 2 : pool->coalesce_percent;
-    if (pool->is_reserved || pool->idle_keep_ns == LIDO_FOREVER || loose_bytes == 0 ||
-        pool->slab_count <= pool->keep_slabs ||
-        loose_bytes * 100 <= pool->committed_bytes * percent)
+    return !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER && loose_bytes > 0 &&
+           pool->slab_count > pool->keep_slabs && loose_bytes * 100 > committed * percent;
+}
+
+/* And some of that memory has been of no use for idle_keep. */
+static bool is_fragmented(const struct lido_block_pool *pool) {
+    const struct lido__slab *empty = pool->lists[LIDO__EMPTY].first;
+    if (!is_loose(pool))
         return false;
     uint64_t now_ns = lido__sys.coarse_ns();
-    return (empty && is_since(pool, empty->since_ns, now_ns)) ||
-           (pool->full && is_since(pool, pool->depot_used_ns, now_ns)) || pool->pinned_bytes > 0;
+    return pool->gathers_left > 0 || (empty && is_since(pool, empty->since_ns, now_ns)) ||
+           (pool->full && is_since(pool, pool->depot_used_ns, now_ns));
 }
 
 static bool has_pages_to_give(const struct lido_block_pool *pool) {
@@ -53,7 +57,7 @@ static bool has_pages_to_give(const struct lido_block_pool *pool) {
            is_since(pool, draining->since_ns, lido__sys.coarse_ns());
 }
 
-/* Once in idle_keep: what lies in caches, and whom does it keep? */
+/* Once in idle_keep: is it caches that keep slabs from being empty? */
 static bool may_look(const struct lido_block_pool *pool) {
     return pool->slab_count > pool->keep_slabs + 1 && !pool->is_reserved &&
            pool->idle_keep_ns != LIDO_FOREVER && lido__sys.coarse_ns() >= pool->look_from_ns;
@@ -71,15 +75,18 @@ bool lido__tidy_is_wanted(const struct lido_block_pool *pool) {
 /* ---- Steps with the lock held ------------------------------------------------------------ */
 
 void lido__tidy_gather(struct lido_block_pool *pool) {
-    bool has_more = true;
-    pool->is_coalescing = is_fragmented(pool);
-    if (!pool->is_coalescing)
+    bool has_more = true, is_due = is_fragmented(pool);
+    uint64_t slabs = pool->empty_slabs;
+    /* A slab that this has just emptied is young: it goes on when that has been of no use for as long. */
+    pool->is_coalescing = is_due || (pool->is_coalescing && is_loose(pool));
+    if (!is_due)
         return;
     lido__store_flush_own(pool);
     for (int i = 0; i < GATHER_MAGAZINES && has_more; i++)
         has_more = lido__depot_digest(pool);
-    if (!has_more)
-        pool->pinned_bytes = 0; /* by nothing that could be had here */
+    pool->gathers_left -= pool->gathers_left > 0;
+    if (pool->empty_slabs > slabs)
+        pool->look_back_off = 0;
 }
 
 /* Blocks that wait in the depot would be handed out again, wherever they are from. */
@@ -99,21 +106,22 @@ static void visit_resting(struct lido_block_pool *pool) {
     (void)lido__store_drain_resting(pool);
     while (lido__depot_digest(pool))
         continue;
-    pool->visit_back_off = pool->empty_slabs > slabs ? 0 : pool->visit_back_off + 1;
+    if (pool->empty_slabs > slabs)
+        pool->look_back_off = 0;
 }
 
 static void look_around(struct lido_block_pool *pool) {
     if (!may_look(pool))
         return;
+    uint64_t wait_ns = pool->idle_keep_ns > UINT64_MAX >> 12
+                           ? UINT64_MAX >> 1
+                           : pool->idle_keep_ns << pool->look_back_off;
+    pool->look_from_ns = lido__sys.coarse_ns() + wait_ns;
+    if (pool->look_back_off < BACK_OFF_MAX)
+        pool->look_back_off++;
     if (pool->store_count > 1)
         visit_resting(pool);
-    uint64_t cached = pool->depot_cached + pool->store_count * UINT64_C(2) * pool->magazine_blocks;
-    if (cached <= LOOK_BLOCKS)
-        pool->pinned_bytes = lido__store_pinned(pool) * pool->stride_bytes;
-    uint32_t times = pool->visit_back_off < BACK_OFF_MAX ? pool->visit_back_off : BACK_OFF_MAX;
-    uint64_t wait_ns =
-        pool->idle_keep_ns > UINT64_MAX >> 12 ? UINT64_MAX >> 1 : pool->idle_keep_ns << times;
-    pool->look_from_ns = lido__sys.coarse_ns() + wait_ns;
+    pool->gathers_left = is_loose(pool) ? GATHERS * (uint64_t)pool->store_count : 0;
 }
 
 static struct lido__slab *idle_slab(struct lido_block_pool *pool) {
