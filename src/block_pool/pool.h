@@ -155,12 +155,12 @@ struct lido_block_pool {
     struct lido__slab_list lists[LIDO__SLAB_LISTS + 2];
     struct lido__slab *purging; /* in no list, while pages of it go back without the lock */
     uint64_t empty_slabs, draining_slabs;
-    uint64_t drain_from_ns;  /* no slab begins to drain before */
-    uint32_t regrets;        /* slabs that drained for nothing; each makes the next wait longer */
-    uint32_t pass;           /* of trim, the last one */
-    uint32_t look_back_off;  /* looks through the caches that emptied no slab */
-    uint64_t look_from_ns;   /* the next one */
-    uint64_t gathers_left;   /* slow calls that empty the stores of threads at work */
+    uint64_t drain_from_ns; /* no slab begins to drain before */
+    uint32_t regrets;       /* slabs that drained for nothing; each makes the next wait longer */
+    uint32_t pass;          /* of trim, the last one */
+    uint32_t look_back_off; /* looks through the caches that emptied no slab */
+    uint64_t look_from_ns;  /* the next one */
+    uint64_t gathers_left;  /* slow calls that empty the stores of threads at work */
     bool is_coalescing;
     uint64_t given_ns, give_from_ns; /* a slab to another pool: the last one, the next one */
     uint32_t give_back_off;

@@ -164,7 +164,7 @@ static void a_session_needs_memory_and_says_so(void **state) {
 static void totals_add_up_when_the_tables_are_full(void **state) {
     (void)state;
     enum { CLASSES = 300 };
-    static char names[CLASSES][16];
+    static char names[CLASSES][20];
     lido_profile *profile;
     lido_profile_class row = LIDO_PROFILE_CLASS;
     uint64_t acquired = 0, wait_ns = 0;
