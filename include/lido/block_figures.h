@@ -41,7 +41,8 @@ typedef struct lido_block_pool_stats {
     double   byte_efficiency;  /* block_size * live / (committed + overhead); 1 when nothing live */
     double   reuse;            /* share of acquired served without making; 1 before the first */
     double   fragmentation;    /* share of committed bytes that trim could bring together and give
-                                  back and has not yet: free in caches and in empty slabs */
+                                  back and has not yet: free in caches and in empty slabs, but
+                                  for ready ones, which are kept; 0 of a RESERVED pool */
     uint64_t coalesce_percent; /* the threshold in force */
     uint64_t draining;         /* slabs that hand out nothing any more, so that survivors of a peak
                                   come together in others; what comes back to them goes home */

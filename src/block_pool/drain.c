@@ -56,7 +56,7 @@ static uint64_t surplus(const struct lido_block_pool *pool, uint64_t factor) {
 }
 
 bool lido__slab_wants_draining(const struct lido_block_pool *pool, bool always) {
-    if (pool->is_reserved || (pool->idle_keep_ns == LIDO_FOREVER && !always))
+    if (pool->is_reserved || (!lido__coalesces_by_itself(pool) && !always))
         return false;
     if (always)
         return surplus(pool, 1) > 0;

@@ -191,6 +191,11 @@ static inline bool lido__has_spare_empties(const struct lido_block_pool *pool) {
     return pool->empty_count > pool->store_count * UINT64_C(2) + 1;
 }
 
+/* With the lock held: not by trim alone. */
+static inline bool lido__coalesces_by_itself(const struct lido_block_pool *pool) {
+    return pool->idle_keep_ns != LIDO_FOREVER && pool->coalesce_percent < 100;
+}
+
 /* ---- slab.c, all with the lock held unless said ------------------------------------------ */
 
 /* Fixes strides and slab sizes. Without the lock. */

@@ -537,7 +537,9 @@ bool lido__slab_carve_ready(struct lido_block_pool *pool, uint64_t count) {
             return false;
         struct lido__slab *slab = pool->lists[EMPTY].last;
         uint32_t carved = count < blocks ? (uint32_t)count : blocks;
+        lido__slab_change_begin(pool, slab);
         carve(pool, slab, carved, true);
+        lido__slab_change_end(pool, slab);
         for (uint32_t i = 0; i < carved; i++)
             (void)lido__slab_put(pool, lido__slab_block(slab, i));
         count -= carved;

@@ -7,7 +7,7 @@
  * go have been of no use for idle_keep, or when a slab has drained for as long. A step gives back
  * TIDY_BYTES or so; there are as many as slow calls, and those come often while there is something to do.
  *
- * Blocks in caches keep slabs from being empty. So, once in idle_keep, the stores of threads that rest are
+ * Blocks in caches keep slabs from being empty. So, once in idle_keep or so, the stores of threads that rest are
  * emptied, and for GATHERS slow calls those of threads at work: not by one, for what a burst has out at
  * that moment comes back to the cache. Each time that this empties no slab doubles the time to the next. */
 #include "block_pool/slab.h"
@@ -21,6 +21,7 @@ enum {
     RUN_BYTES = 16 * 1024, /* a call of the system costs as much as giving that back */
     GATHER_MAGAZINES = 4,  /* of the depot, by one slow call */
     GATHERS = 64,          /* of each store, LIDO__GRANT_TIDYING acquisitions apart: some bursts */
+    LOOK_NS_MIN = 10 * 1000 * 1000, /* a gather costs more than many calls, however short idle_keep is */
     BACK_OFF_MAX = 10
 };
 
@@ -37,7 +38,7 @@ static bool is_loose(const struct lido_block_pool *pool) {
     uint64_t loose_bytes = committed > drawn_bytes ? committed - drawn_bytes : 0;
     uint64_t percent =
         pool->is_coalescing ? (pool->coalesce_percent + 1) / 2 : pool->coalesce_percent;
-    return !pool->is_reserved && pool->idle_keep_ns != LIDO_FOREVER && loose_bytes > 0 &&
+    return !pool->is_reserved && lido__coalesces_by_itself(pool) && loose_bytes > 0 &&
            pool->slab_count > pool->keep_slabs && loose_bytes * 100 > committed * percent;
 }
 
@@ -53,14 +54,14 @@ static bool is_fragmented(const struct lido_block_pool *pool) {
 
 static bool has_pages_to_give(const struct lido_block_pool *pool) {
     const struct lido__slab *draining = pool->lists[LIDO__DRAINING].first;
-    return draining && pool->slab_pages > 0 && pool->idle_keep_ns != LIDO_FOREVER &&
+    return draining && pool->slab_pages > 0 && lido__coalesces_by_itself(pool) &&
            is_since(pool, draining->since_ns, lido__sys.coarse_ns());
 }
 
-/* Once in idle_keep: is it caches that keep slabs from being empty? */
+/* Once in idle_keep or LOOK_NS_MIN: is it caches that keep slabs from being empty? */
 static bool may_look(const struct lido_block_pool *pool) {
     return pool->slab_count > pool->keep_slabs + 1 && !pool->is_reserved &&
-           pool->idle_keep_ns != LIDO_FOREVER && lido__sys.coarse_ns() >= pool->look_from_ns;
+           lido__coalesces_by_itself(pool) && lido__sys.coarse_ns() >= pool->look_from_ns;
 }
 
 bool lido__tidy_is_due(const struct lido_block_pool *pool) {
@@ -113,9 +114,9 @@ static void visit_resting(struct lido_block_pool *pool) {
 static void look_around(struct lido_block_pool *pool) {
     if (!may_look(pool))
         return;
-    uint64_t wait_ns = pool->idle_keep_ns > UINT64_MAX >> 12
-                           ? UINT64_MAX >> 1
-                           : pool->idle_keep_ns << pool->look_back_off;
+    uint64_t least_ns = pool->idle_keep_ns > LOOK_NS_MIN ? pool->idle_keep_ns : LOOK_NS_MIN;
+    uint64_t wait_ns =
+        least_ns > UINT64_MAX >> 12 ? UINT64_MAX >> 1 : least_ns << pool->look_back_off;
     pool->look_from_ns = lido__sys.coarse_ns() + wait_ns;
     if (pool->look_back_off < BACK_OFF_MAX)
         pool->look_back_off++;
@@ -183,7 +184,7 @@ uint64_t lido__tidy_pages(struct lido_block_pool *pool, uint64_t before_ns, uint
 
 static void give_pages(struct lido_block_pool *pool) {
     uint64_t now_ns = lido__sys.coarse_ns(), cost_bytes = 1;
-    if (now_ns < pool->idle_keep_ns || pool->idle_keep_ns == LIDO_FOREVER)
+    if (now_ns < pool->idle_keep_ns)
         return;
     for (uint64_t bytes = 0; bytes < TIDY_BYTES && cost_bytes > 0; bytes += cost_bytes) {
         cost_bytes = 0;
@@ -195,6 +196,7 @@ void lido__tidy(struct lido_block_pool *pool) {
     lido__lock(&pool->lock);
     begin_to_drain(pool);
     look_around(pool);
+    bool gives_pages = lido__coalesces_by_itself(pool);
     lido__unlock(&pool->lock);
     for (uint64_t bytes = 0; bytes < TIDY_BYTES;) {
         struct find found = look(pool);
@@ -206,5 +208,6 @@ void lido__tidy(struct lido_block_pool *pool) {
         if (!found.slab && !found.magazine)
             break;
     }
-    give_pages(pool);
+    if (gives_pages)
+        give_pages(pool);
 }

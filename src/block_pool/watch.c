@@ -117,9 +117,17 @@ void *lido_block_pool_next(const lido_block_pool *constant, uint64_t *index) {
 
 /* ---- Figures ----------------------------------------------------------------------------- */
 
+/* Of the bytes that are free and at hand, those that are not kept for ever: trim gives no more. */
+static uint64_t not_kept(const struct lido_block_pool *pool, uint64_t bytes) {
+    uint64_t more = pool->slab_count > pool->keep_slabs ? pool->slab_count - pool->keep_slabs : 0;
+    if (pool->is_reserved)
+        return 0;
+    return bytes / pool->slab_bytes < more ? bytes : more * pool->slab_bytes;
+}
+
 /* With the lock held. While stores are at work their counts are of slightly different moments. */
 static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s,
-                       uint64_t *idle_bytes) {
+                       uint64_t *loose_bytes) {
     lido__store_note_peak(pool);
     uint64_t in_stores = lido__store_cached(pool), drawn = lido__drawn(pool);
     s->acquired = lido__store_acquired(pool);
@@ -134,7 +142,8 @@ static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s,
     s->stranded = pool->slab_free - s->idle;
     s->committed_bytes = pool->committed_bytes;
     s->committed_peak = pool->committed_peak;
-    *idle_bytes = pool->idle_bytes + (s->idle - pool->idle) * pool->stride_bytes;
+    *loose_bytes =
+        not_kept(pool, pool->idle_bytes + (s->cached + s->idle - pool->idle) * pool->stride_bytes);
     /* With a home, the pool itself is in committed_bytes. */
     s->overhead_bytes = (pool->has_home ? 0 : sizeof *pool) +
                         pool->slab_capacity * sizeof(struct lido__slab *) +
@@ -142,9 +151,8 @@ static void read_slabs(struct lido_block_pool *pool, lido_block_pool_stats *s,
 }
 
 static void derive(lido_block_pool_stats *s, const struct lido_block_pool *pool,
-                   uint64_t idle_bytes) {
-    double committed = (double)s->committed_bytes;
-    double apart = (double)s->cached * (double)pool->stride_bytes + (double)idle_bytes;
+                   uint64_t loose_bytes) {
+    double committed = (double)s->committed_bytes, loose = (double)loose_bytes;
     double held = committed + (double)s->overhead_bytes;
     s->released = s->acquired > s->live ? s->acquired - s->live : 0;
     s->utilisation = s->existing ? (double)s->live / (double)s->existing : 1;
@@ -152,20 +160,20 @@ static void derive(lido_block_pool_stats *s, const struct lido_block_pool *pool,
     s->reuse = s->acquired > s->made ? 1 - (double)s->made / (double)s->acquired
                : s->acquired         ? 0
                                      : 1;
-    s->fragmentation = apart < committed ? apart / committed : committed > 0 ? 1 : 0;
+    s->fragmentation = loose < committed ? loose / committed : committed > 0 ? 1 : 0;
 }
 
 lido_status lido_block_pool_read_stats(const lido_block_pool *constant,
                                        lido_block_pool_stats *stats) {
     lido_block_pool *pool = variable(constant);
     lido_block_pool_stats s = {.struct_size = sizeof s};
-    uint64_t idle_bytes = 0;
+    uint64_t loose_bytes = 0;
     lido__lock(&pool->lock);
     if (pool->apart) {
         lido__apart_read_stats(pool, &s);
-        idle_bytes = s.idle * pool->stride_bytes;
+        loose_bytes = pool->is_reserved ? 0 : (s.cached + s.idle) * pool->stride_bytes;
     } else
-        read_slabs(pool, &s, &idle_bytes);
+        read_slabs(pool, &s, &loose_bytes);
     s.live_peak = pool->live_peak;
     s.refused_limit = pool->refused_limit;
     s.refused_memory = pool->refused_memory;
@@ -173,7 +181,7 @@ lido_status lido_block_pool_read_stats(const lido_block_pool *constant,
     s.block_limit = pool->limit;
     s.coalesce_percent = pool->coalesce_percent;
     lido__unlock(&pool->lock);
-    derive(&s, pool, idle_bytes);
+    derive(&s, pool, loose_bytes);
     return lido__figures_write(stats, &s, sizeof s, "lido_block_pool_stats");
 }
 

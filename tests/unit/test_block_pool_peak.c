@@ -374,6 +374,82 @@ static void a_threshold_set_anew_ends_what_began(void **state) {
     CHECK_OK(lido_block_pool_destroy(pool));
 }
 
+static void at_a_threshold_of_all_only_trim_gives_back(void **state) {
+    (void)state;
+    lido_block_pool *pool = MAKE(.block_size = BYTES, .coalesce_percent = 100,
+                                 .idle_keep_ns = LIDO_MILLISECONDS(100));
+    uint64_t committed = make_peak(pool, BYTES);
+    use_lightly(pool, 1000);
+    CHECK_EQ(stats_of(pool).draining, 0);
+    CHECK_EQ(stats_of(pool).committed_bytes, committed);
+    CHECK(lido_block_pool_trim(pool, LIDO_FOREVER) > committed / 4);
+    use_lightly(pool, 10);
+    lido_block_pool_stats s = stats_of(pool);
+    CHECK(s.draining > 0);
+    for (int i = SURVIVORS - 1; i > SURVIVORS / 2; i--) /* into slabs that drain */
+        CHECK_OK(lido_block_pool_release(pool, all[i]));
+    CHECK_EQ(lido_block_pool_acquire_many(pool, SURVIVORS / 2 - 1, all + SURVIVORS / 2 + 1),
+             SURVIVORS / 2 - 1);
+    use_lightly(pool, 1000);
+    CHECK(stats_of(pool).committed_bytes >= s.committed_bytes);
+    end_with_survivors(pool);
+}
+
+/* What is kept for ever is not what trim could give back. */
+static void ready_blocks_are_no_fragmentation(void **state) {
+    (void)state;
+    static const uint64_t flags[] = {0, LIDO_BLOCK_POOL_RESERVED};
+    for (int f = 0; f < 2; f++) {
+        lido_block_pool *pool = MAKE(.block_size = BYTES, .flags = flags[f], .block_limit = MANY,
+                                     .ready_count = f ? 0 : MANY / 2);
+        for (int quarter = 0; quarter < 4; quarter++) {
+            CHECK(stats_of(pool).fragmentation < 0.01);
+            CHECK_EQ(lido_block_pool_acquire_many(pool, MANY / 4, all + quarter * (MANY / 4)),
+                     MANY / 4);
+        }
+        CHECK_OK(lido_block_pool_release_many(pool, MANY, all));
+        double free_share = stats_of(pool).fragmentation;
+        CHECK(f ? free_share < 0.01 : free_share > 0.4 && free_share < 0.6);
+        (void)lido_block_pool_trim(pool, LIDO_FOREVER);
+        CHECK(stats_of(pool).fragmentation < 0.01);
+        CHECK_OK(lido_block_pool_destroy(pool));
+    }
+}
+
+static uint64_t looks_at_the_clock;
+
+static uint64_t counting_coarse_ns(void) {
+    looks_at_the_clock++;
+    return check__coarse_ns();
+}
+
+/* Free blocks beside blocks in use: there is nothing to gain, and a short idle_keep must not make the
+ * pool try for ever. Each slow call looks at the clock. */
+static void what_cannot_be_gained_is_not_tried_for_ever(void **state) {
+    (void)state;
+    uint64_t looks[2];
+    for (int f = 0; f < 2; f++) {
+        lido_block_pool *pool =
+            MAKE(.block_size = BYTES, .idle_keep_ns = f ? 1 : LIDO_SECONDS(1));
+        CHECK_EQ(lido_block_pool_acquire_many(pool, MANY, all), MANY);
+        for (int i = 0; i < MANY; i += 2)
+            CHECK_OK(lido_block_pool_release(pool, all[i]));
+        lido__sys.coarse_ns = counting_coarse_ns;
+        for (int turn = 0; turn < 2000; turn++) {
+            if (turn == 1000)
+                looks_at_the_clock = 0;
+            for (int i = 0; i < 2048; i++)
+                CHECK_OK(lido_block_pool_release(pool, lido_block_pool_acquire(pool)));
+            check_advance(LIDO_MILLISECONDS(4));
+        }
+        looks[f] = looks_at_the_clock;
+        for (int i = 1; i < MANY; i += 2)
+            CHECK_OK(lido_block_pool_release(pool, all[i]));
+        CHECK_OK(lido_block_pool_destroy(pool));
+    }
+    CHECK(looks[1] < 2 * looks[0] + 1000);
+}
+
 static void what_one_pool_emptied_serves_another(void **state) {
     (void)state;
     lido_block_pool *first = MAKE(.block_size = BYTES), *second = MAKE(.block_size = BYTES / 2);
@@ -541,6 +617,9 @@ CHECK_MAIN(TEST(survivors_keep_a_fifth_at_most_after_three_turnovers_and_trim),
            TEST(draining_backs_off_when_the_peak_comes_again),
            TEST(below_the_threshold_nothing_goes_back_by_itself), TEST(bursts_do_not_keep_the_peak),
            TEST(a_threshold_set_anew_ends_what_began), TEST(the_threshold_is_a_knob),
+           TEST(at_a_threshold_of_all_only_trim_gives_back),
+           TEST(ready_blocks_are_no_fragmentation),
+           TEST(what_cannot_be_gained_is_not_tried_for_ever),
            TEST(a_fork_in_the_middle_of_a_purge_finds_the_pool_whole),
            TEST(what_one_pool_emptied_serves_another),
            TEST(a_limit_on_what_exists_bounds_memory_too),
