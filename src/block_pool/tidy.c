@@ -21,7 +21,7 @@ enum {
     RUN_BYTES = 16 * 1024, /* a call of the system costs as much as giving that back */
     GATHER_MAGAZINES = 4,  /* of the depot, by one slow call */
     GATHERS = 64,          /* of each store, LIDO__GRANT_TIDYING acquisitions apart: some bursts */
-    LOOK_NS_MIN = 10 * 1000 * 1000, /* a gather costs more than many calls, however short idle_keep is */
+    LOOK_NS_MIN = 10 * 1000 * 1000, /* gathers cost, however short idle_keep is */
     BACK_OFF_MAX = 10
 };
 

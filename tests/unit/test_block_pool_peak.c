@@ -376,8 +376,8 @@ static void a_threshold_set_anew_ends_what_began(void **state) {
 
 static void at_a_threshold_of_all_only_trim_gives_back(void **state) {
     (void)state;
-    lido_block_pool *pool = MAKE(.block_size = BYTES, .coalesce_percent = 100,
-                                 .idle_keep_ns = LIDO_MILLISECONDS(100));
+    lido_block_pool *pool =
+        MAKE(.block_size = BYTES, .coalesce_percent = 100, .idle_keep_ns = LIDO_MILLISECONDS(100));
     uint64_t committed = make_peak(pool, BYTES);
     use_lightly(pool, 1000);
     CHECK_EQ(stats_of(pool).draining, 0);
@@ -429,8 +429,7 @@ static void what_cannot_be_gained_is_not_tried_for_ever(void **state) {
     (void)state;
     uint64_t looks[2];
     for (int f = 0; f < 2; f++) {
-        lido_block_pool *pool =
-            MAKE(.block_size = BYTES, .idle_keep_ns = f ? 1 : LIDO_SECONDS(1));
+        lido_block_pool *pool = MAKE(.block_size = BYTES, .idle_keep_ns = f ? 1 : LIDO_SECONDS(1));
         CHECK_EQ(lido_block_pool_acquire_many(pool, MANY, all), MANY);
         for (int i = 0; i < MANY; i += 2)
             CHECK_OK(lido_block_pool_release(pool, all[i]));
