@@ -59,6 +59,8 @@ struct lido__magazine {
     lido__slot block[];
 };
 
+enum lido__visit_state { LIDO__VISIT_NONE, LIDO__VISIT_WANTED, LIDO__VISIT_NOW };
+
 /* What one thread has of one pool: a stack of blocks, P3 (stack.h), in the loaded magazine. */
 struct lido__store {
     struct lido__near
@@ -77,8 +79,8 @@ struct lido__store {
     struct lido__magazine *magazine; /* loaded; never NULL while the pool lives */
     bool is_taken;   /* by a visitor, up to `taken`, and closed until its owner comes */
     bool is_fenced;  /* the owner pays a fence, and reads this without the lock */
-    bool is_visited; /* by a visitor on its way */
-    bool is_resting;
+    bool is_resting; /* when the pool last looked */
+    uint8_t visit;   /* lido__visit_state */
     uint32_t exchange_count;
     lido__slot *taken;
     int64_t granted;
@@ -161,6 +163,7 @@ struct lido_block_pool {
     uint32_t look_back_off; /* looks through the caches that emptied no slab */
     uint64_t look_from_ns;  /* the next one */
     uint64_t gathers_left;  /* slow calls that empty the stores of threads at work */
+    bool is_visiting;       /* the stores of threads that rest */
     bool is_coalescing;
     uint64_t given_ns, give_from_ns; /* a slab to another pool: the last one, the next one */
     uint32_t give_back_off;
@@ -284,18 +287,21 @@ uint64_t lido__store_acquire(struct lido_block_pool *pool, uint64_t count, void 
 /* Takes back a block that is not known to be free. False: it is free in its slab. */
 bool lido__store_release(struct lido_block_pool *pool, void *block);
 
-/* Moves free blocks out of this thread's store, one magazine of the depot, or all other threads'
- * stores, into the slabs. With the lock held.
- *   depot_digest   false: the depot is empty
- *   drain_others   returns how many blocks remain out of reach */
+/* Moves free blocks out of this thread's store, or one magazine of the depot, into the slabs. With the
+ * lock held. False: the depot is empty. */
 void lido__store_flush_own(struct lido_block_pool *pool);
 bool lido__depot_digest(struct lido_block_pool *pool);
-uint64_t lido__store_drain_others(struct lido_block_pool *pool);
 
-/* Threads that did nothing with the pool since the last look: note_resting looks, and returns how
- * many blocks their stores hold; drain_resting drains those. */
+/* Out of other threads' stores, in steps: who has few hundred threads must not hold the lock for all of
+ * them. With the lock held.
+ *   note_resting  which threads did nothing with the pool since it was called last; returns how many
+ *                 blocks their stores hold
+ *   mark          theirs, or all, are to be visited
+ *   visit         up to `most` of them now; returns whether there are more */
+enum { LIDO__VISITS = 16 };
 uint64_t lido__store_note_resting(struct lido_block_pool *pool);
-uint64_t lido__store_drain_resting(struct lido_block_pool *pool);
+void lido__store_mark(struct lido_block_pool *pool, bool resting);
+bool lido__store_visit(struct lido_block_pool *pool, uint32_t most);
 
 /* From now on nothing is handed out or taken back but under the lock; the stores are emptied. */
 void lido__store_tighten(struct lido_block_pool *pool);

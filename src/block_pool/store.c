@@ -383,40 +383,60 @@ uint64_t lido__store_note_resting(struct lido_block_pool *pool) {
     return cached;
 }
 
-/* From those that rest, or from all. */
-static uint64_t drain(struct lido_block_pool *pool, bool resting) {
+void lido__store_mark(struct lido_block_pool *pool, bool resting) {
     struct lido__store *own = own_store(pool);
-    bool any = false;
-    lido__store_note_peak(pool);
+    for (struct lido__store *store = pool->stores; store; store = store->next)
+        if (store != own && (store->is_resting || !resting))
+            store->visit = LIDO__VISIT_WANTED;
+}
+
+/* Closes the stacks of up to `most` stores that are marked, and says whether there are more. */
+static bool begin_visits(struct lido_block_pool *pool, uint32_t most, bool *is_one_closed) {
+    struct lido__store *own = own_store(pool);
     for (struct lido__store *store = pool->stores; store; store = store->next) {
-        store->is_visited = store != own && (store->is_resting || !resting) &&
-                            ((pool->is_tight && !store->is_taken) || cached_in(store) > 0);
-        if (store->is_visited)
+        if (store->visit == LIDO__VISIT_NONE)
+            continue;
+        if (most == 0)
+            return true;
+        bool is_worth_it = (pool->is_tight && !store->is_taken) || cached_in(store) > 0;
+        store->visit = LIDO__VISIT_NONE;
+        if (store == own) /* another thread's mark */
+            flush(pool, own);
+        else if (is_worth_it) {
             lido__stack_close(store);
-        any |= store->is_visited;
+            store->visit = LIDO__VISIT_NOW;
+            *is_one_closed = true;
+            most--;
+        }
     }
-    pool->unreachable = 0;
-    if (!any)
-        return 0;
+    return false;
+}
+
+bool lido__store_visit(struct lido_block_pool *pool, uint32_t most) {
+    bool is_one_closed = false;
+    lido__store_note_peak(pool);
+    bool has_more = begin_visits(pool, most, &is_one_closed);
+    if (!is_one_closed)
+        return has_more;
     bool reached = lido__gate_barrier();
     for (struct lido__store *store = pool->stores; store; store = store->next) {
-        if (!store->is_visited)
+        if (store->visit != LIDO__VISIT_NOW)
             continue;
+        store->visit = LIDO__VISIT_NONE;
         /* Out of reach it stays closed, with all it has, until its owner comes. */
         if (reached || store->is_fenced)
             take(pool, store);
         else
             pool->unreachable += cached_in(store);
     }
-    return pool->unreachable;
+    return has_more;
 }
 
-uint64_t lido__store_drain_others(struct lido_block_pool *pool) {
-    return drain(pool, false);
-}
-
-uint64_t lido__store_drain_resting(struct lido_block_pool *pool) {
-    return drain(pool, true);
+/* All at once, for who has to know what is left. */
+static void drain_others(struct lido_block_pool *pool) {
+    pool->unreachable = 0;
+    lido__store_mark(pool, false);
+    (void)lido__store_visit(pool, UINT32_MAX);
 }
 
 void lido__store_tighten(struct lido_block_pool *pool) {
@@ -430,7 +450,7 @@ void lido__store_tighten(struct lido_block_pool *pool) {
         lido__stack_close(own);
         flush(pool, own);
     }
-    (void)lido__store_drain_others(pool);
+    drain_others(pool);
     while (lido__depot_digest(pool))
         continue;
 }
@@ -591,7 +611,7 @@ static lido_status find_more(struct lido_block_pool *pool, bool *has_drained) {
         if (pool->limit)
             lido__store_tighten(pool);
         else
-            (void)lido__store_drain_others(pool);
+            drain_others(pool);
         return LIDO_OK;
     }
     return allowed(pool) == 0 ? LIDO_ERR_LIMIT : LIDO_ERR_NO_MEMORY;

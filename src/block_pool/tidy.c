@@ -69,7 +69,7 @@ bool lido__tidy_is_due(const struct lido_block_pool *pool) {
 }
 
 bool lido__tidy_is_wanted(const struct lido_block_pool *pool) {
-    return pool->doubles || lido__has_spare_empties(pool) ||
+    return pool->doubles || pool->is_visiting || lido__has_spare_empties(pool) ||
            lido__slab_wants_draining(pool, false) || lido__tidy_is_due(pool) || may_look(pool);
 }
 
@@ -80,6 +80,8 @@ void lido__tidy_gather(struct lido_block_pool *pool) {
     uint64_t slabs = pool->empty_slabs;
     /* A slab that this has just emptied is young: it goes on when that has been of no use for as long. */
     pool->is_coalescing = is_due || (pool->is_coalescing && is_loose(pool));
+    if (!pool->is_coalescing)
+        pool->gathers_left = 0;
     if (!is_due)
         return;
     lido__store_flush_own(pool);
@@ -99,16 +101,26 @@ static void begin_to_drain(struct lido_block_pool *pool) {
         continue;
 }
 
-/* Stores of threads that rest, if they hold more than the threshold. */
+/* Stores of threads that rest, some in each slow call. */
 static void visit_resting(struct lido_block_pool *pool) {
-    uint64_t slabs = pool->empty_slabs, cached = lido__store_note_resting(pool);
-    if (cached * pool->stride_bytes * 100 <= pool->committed_bytes * pool->coalesce_percent)
+    uint64_t slabs = pool->empty_slabs;
+    if (!pool->is_visiting)
         return;
-    (void)lido__store_drain_resting(pool);
-    while (lido__depot_digest(pool))
+    pool->is_visiting = lido__store_visit(pool, LIDO__VISITS);
+    for (int i = 0; i < LIDO__VISITS && lido__depot_digest(pool); i++)
         continue;
+    pool->is_visiting = pool->is_visiting || pool->full;
     if (pool->empty_slabs > slabs)
         pool->look_back_off = 0;
+}
+
+/* Do they hold more than the threshold? */
+static void look_who_rests(struct lido_block_pool *pool) {
+    uint64_t cached = lido__store_note_resting(pool);
+    pool->is_visiting =
+        cached * pool->stride_bytes * 100 > pool->committed_bytes * pool->coalesce_percent;
+    if (pool->is_visiting)
+        lido__store_mark(pool, true);
 }
 
 static void look_around(struct lido_block_pool *pool) {
@@ -121,7 +133,7 @@ static void look_around(struct lido_block_pool *pool) {
     if (pool->look_back_off < BACK_OFF_MAX)
         pool->look_back_off++;
     if (pool->store_count > 1)
-        visit_resting(pool);
+        look_who_rests(pool);
     pool->gathers_left = is_loose(pool) ? GATHERS * (uint64_t)pool->store_count : 0;
 }
 
@@ -196,6 +208,7 @@ void lido__tidy(struct lido_block_pool *pool) {
     lido__lock(&pool->lock);
     begin_to_drain(pool);
     look_around(pool);
+    visit_resting(pool);
     bool gives_pages = lido__coalesces_by_itself(pool);
     lido__unlock(&pool->lock);
     for (uint64_t bytes = 0; bytes < TIDY_BYTES;) {

@@ -245,6 +245,14 @@ static uint64_t trim_step(lido_block_pool *pool, uint32_t pass, bool *is_done) {
     return bytes;
 }
 
+static void visit_all(lido_block_pool *pool) {
+    for (bool has_more = true; has_more;) {
+        lido__lock(&pool->lock);
+        has_more = lido__store_visit(pool, LIDO__VISITS);
+        lido__unlock(&pool->lock);
+    }
+}
+
 uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns) {
     uint64_t start_ns = lido__sys.now_ns(), given_back_bytes = 0;
     uint32_t pass = 0;
@@ -254,10 +262,11 @@ uint64_t lido_block_pool_trim(lido_block_pool *pool, uint64_t budget_ns) {
     if (!pool->apart) {
         lido__lock(&pool->lock);
         lido__store_flush_own(pool);
-        (void)lido__store_drain_others(pool);
+        lido__store_mark(pool, false);
         pool->pass += pool->pass == UINT32_MAX ? 2 : 1; /* 0 is no pass */
         pass = pool->pass;
         lido__unlock(&pool->lock);
+        visit_all(pool);
     }
     while (!is_done) {
         if (pool->apart) {
