@@ -189,9 +189,13 @@ bool lido__waiting_enter(struct lido__wait *wait, struct lido__wait *chain, int 
     bool is_endless = search(wait);
     if (is_endless) {
         /* Those without whom the newcomer would not be stuck: for a circle of locks, the circle. */
-        for (struct lido__wait *w = wait->next; w && *chain_count < chain_max; w = w->next)
-            if (w->stuck)
-                chain[(*chain_count)++] = *w;
+        for (int with = 1; with >= 0; with--)
+            for (struct lido__wait *w = wait->next; w; w = w->next)
+                if (w->stuck && wait->is_with(wait, w) == (with != 0)) {
+                    if (*chain_count < chain_max)
+                        chain[*chain_count] = *w;
+                    ++*chain_count;
+                }
         unlink_wait(wait);
     }
     lido__unlock(&lock);

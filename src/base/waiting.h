@@ -159,12 +159,14 @@ struct lido__wait {
     /* Whether all who could end this wait are stuck. Called under the graph's lock: that of the
      * resource is inside of it, so nobody who holds one enters or leaves. */
     bool (*is_stuck)(const struct lido__wait *wait);
+    /* Whether that other thread has what this one waits for; under the same locks. */
+    bool (*is_with)(const struct lido__wait *wait, const struct lido__wait *other);
     bool stuck; /* lido__waiting's own */
 };
 
 /* Enters the graph, unless the wait could never end. True: leave it after the wait.
- * False: *chain (up to chain_max) names the other waits of the circle, the one that this thread
- * would wait for first. They are copies, good for messages. */
+ * False: *chain (up to chain_max of chain_count) names the other waits of the circle, those of threads
+ * that have what this one wants first. They are copies, good for messages. */
 bool lido__waiting_enter(struct lido__wait *wait, struct lido__wait *chain, int chain_max,
                          int *chain_count);
 void lido__waiting_leave(struct lido__wait *wait);

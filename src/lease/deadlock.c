@@ -91,10 +91,18 @@ static bool is_stuck(const struct lido__wait *wait) {
     return answer;
 }
 
+static bool is_with(const struct lido__wait *wait, const struct lido__wait *other) {
+    struct lido__leases *leases = (struct lido__leases *)(uintptr_t)wait->resource;
+    lido__lock(&leases->lock);
+    bool answer = count_held(leases, other->thread_id) > 0;
+    lido__unlock(&leases->lock);
+    return answer;
+}
+
 /* Where the holder of a slot waits: it is this thread, or one of the chain. */
 static const char *find_wait(const struct lido__wait *wait, const struct lido__wait *chain,
                              int count, uint64_t thread_id) {
-    for (int i = 0; i < count; i++)
+    for (int i = 0; i < count && i < CHAIN_MAX; i++)
         if (chain[i].thread_id == thread_id)
             return chain[i].site;
     return wait->thread_id == thread_id ? wait->site : NULL;
@@ -127,6 +135,7 @@ bool lido__lease_wait_begins(struct lido__leases *leases, struct lido__wait *wai
     int count = 0;
     wait->resource = leases;
     wait->is_stuck = is_stuck;
+    wait->is_with = is_with;
     if (lido__load(&leases->is_handed_on, relaxed)) { /* a hint, or fixed */
         wait->resource = NULL; /* it cannot be stuck, so nobody needs to know of it */
         return true;

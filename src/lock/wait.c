@@ -29,14 +29,18 @@ lido_status lido__lock_fail_recursive(struct lido__lock_head *lock, const char *
                                              lido__load(&lock->site, relaxed), site}));
 }
 
+/* Without a thread where readers hold it, or its holder is not told yet. */
 lido_status lido__lock_fail_busy(struct lido__lock_head *lock, const char *kind, bool gives_up) {
-    lido_status status = LIDO__FAIL(
-        LIDO_ERR_BUSY,
-        gives_up
-            ? "%s \"%s\": held, locked at %s by thread %u; try later, or wait with a timeout"
-            : "%s \"%s\": held, locked at %s by thread %u; destroy it after that thread unlocked",
-        .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
-        .number = {holder_id(lock)});
+    static const char *const texts[2][2] = {
+        {"%s \"%s\": held, locked last at %s; destroy it after all have unlocked",
+         "%s \"%s\": held, locked last at %s; try later, or wait with a timeout"},
+        {"%s \"%s\": held, locked at %s by thread %u; destroy it after that thread unlocked",
+         "%s \"%s\": held, locked at %s by thread %u; try later, or wait with a timeout"}};
+    uint64_t holder = holder_id(lock);
+    lido_status status =
+        LIDO__FAIL(LIDO_ERR_BUSY, texts[holder != 0][gives_up],
+                   .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
+                   .number = {holder});
     return gives_up ? give_up(lock, status) : status;
 }
 
@@ -73,29 +77,28 @@ static lido_status fail_gone(struct lido__lock_head *lock, const struct lido__lo
 }
 
 static lido_status fail_late(struct lido__lock_head *lock, const char *kind, uint64_t waited_ns) {
+    uint64_t holder = holder_id(lock);
     return LIDO__FAIL(LIDO_ERR_TIMEOUT,
-                      "%s \"%s\": waited %t; held, locked at %s by thread %u; hold it for a "
-                      "shorter time, or wait longer",
+                      holder ? "%s \"%s\": waited %t; held, locked at %s by thread %u; hold it for "
+                               "a shorter time, or wait longer"
+                             : "%s \"%s\": waited %t; held, locked last at %s; hold it for a "
+                               "shorter time, or wait longer",
                       .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed)},
-                      .number = {waited_ns, holder_id(lock)});
+                      .number = {waited_ns, holder});
 }
 
 /* The link of the circle that comes after this thread's is the one worth naming: that thread has
- * the lock, and waits. */
+ * the lock, and waits. It is the first of the chain. */
 static lido_status fail_circle(struct lido__lock_head *lock, const char *kind,
                                const struct lido__wait *chain, int count) {
     uint64_t owner = lido__load(&lock->owner, relaxed);
-    int next = 0;
-    for (int i = 0; i < count; i++)
-        if (chain[i].self == owner)
-            next = i;
-    return LIDO__FAIL(LIDO_ERR_DEADLOCK,
-                      "%s \"%s\": waiting would never end: thread %u locked it at %s and waits at "
-                      "%s; threads in the circle: %u; take locks in one order everywhere",
-                      .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed),
-                               count ? chain[next].site : NULL},
-                      .number = {lido__identity_thread_id(count ? chain[next].self : owner),
-                                 (uint64_t)count + 1});
+    return LIDO__FAIL(
+        LIDO_ERR_DEADLOCK,
+        "%s \"%s\": waiting would never end: thread %u locked it at %s and waits at "
+        "%s; threads in the circle: %u; take locks in one order everywhere",
+        .word = {kind, lido__lock_name(lock), lido__load(&lock->site, relaxed),
+                 count ? chain[0].site : NULL},
+        .number = {lido__identity_thread_id(count ? chain[0].self : owner), (uint64_t)count + 1});
 }
 
 /* ---- A holder ends ----------------------------------------------------------------------- */
@@ -227,11 +230,20 @@ static lido_status sleep_until(struct lido__lock_head *lock, const struct lido__
     return status;
 }
 
+static bool is_with(const struct lido__wait *wait, const struct lido__wait *other) {
+    const struct lido__lock_head *lock = wait->resource;
+    return lido__load(&lock->owner, relaxed) == other->self ||
+           lido__holds_find(other->who, lock) != 0;
+}
+
 lido_status lido__lock_sleep(struct lido__lock_head *lock, const struct lido__lock_way *way,
                              struct lido__lock_patience patience, const char *site) {
     struct lido__holds *me = &lido__holds;
-    struct lido__wait wait = {
-        .resource = lock, .name = lido__lock_name(lock), .site = site, .is_stuck = way->is_stuck};
+    struct lido__wait wait = {.resource = lock,
+                              .name = lido__lock_name(lock),
+                              .site = site,
+                              .is_stuck = way->is_stuck,
+                              .is_with = is_with};
     struct lido__wait chain[CHAIN_MAX];
     int chain_count = 0;
     lido__lock_holds_begin();

@@ -9,6 +9,7 @@ import errno
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -63,6 +64,14 @@ class InspectCase(unittest.TestCase):
         self.assertEqual(done.returncode, status, (done.stdout, done.stderr))
         self.assertNotEqual(done.stderr.strip(), "")
         return done.stderr
+
+
+def stored(database):
+    """Whether a run has written its files."""
+    try:
+        return len(inspect_run.read_database(database)[0]) > 0
+    except sqlite3.Error:
+        return False
 
 
 class SameFindings(InspectCase):
@@ -291,7 +300,7 @@ class Usage(InspectCase):
         file = self.write("file.py")
         for arguments, named in (([missing], missing), ([file], file), ([self.root, "--no-such"], "--no-such"),
                                  ([self.root, "--kinds", "name,nonsense"], "nonsense"),
-                                 ([self.root, "--kinds", ""], "--kinds"),
+                                 ([self.root, "--kinds", ""], "--kinds"), ([self.root, "--db", ""], "--db"),
                                  ([self.root, "--threads", "0"], "0"), ([self.root, "--threads", "-1"], "-1"),
                                  ([self.root, "--threads", "2x"], "2x"), ([self.root, "--threads"], "--threads"),
                                  ([self.root, self.root], self.root),
@@ -340,6 +349,40 @@ class Usage(InspectCase):
         said = self.refused(self.root, "--json", "/dev/full", status=1)
         self.assertIn("/dev/full", said)
         self.assertIn(os.strerror(errno.ENOSPC), said)
+
+    def test_no_descriptors(self):
+        """Where the system gives none for listening to Ctrl-C, the run fails and says so: without them it could neither
+        be stopped nor end by itself."""
+        self.write("good.py")
+        for limit in range(4, 8):
+            with self.subTest(limit=limit):
+                done = subprocess.run([inspect_run.command(), "run", "inspect", self.root, "--no-progress"],
+                                      stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                      preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit)),
+                                      timeout=inspect_run.TIMEOUT_S, check=False)
+                if done.returncode != 0:
+                    self.assertEqual(done.returncode, 1, done.stderr)
+                    self.assertIn(os.strerror(errno.EMFILE), done.stderr)
+                elif limit < 6:  # three standard ones, the folder's, two for the watch
+                    self.fail("it needs fewer descriptors than the test knows")
+
+    def test_a_report_that_nobody_reads_can_be_stopped(self):
+        """The work is done, and the pipe for its figures has no reader: SIGTERM ends the run all the same."""
+        self.write("good.py")
+        pipe = os.path.join(self.folder, "pipe")
+        os.mkfifo(pipe)
+        database = os.path.join(self.folder, "inspect.db")
+        with subprocess.Popen([inspect_run.command(), "run", "inspect", self.root, "--db", database, "--json", pipe],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            give_up = time.monotonic() + 60
+            while not stored(database) and time.monotonic() < give_up:
+                time.sleep(0.01)
+            while process.poll() is None and time.monotonic() < give_up:
+                process.send_signal(signal.SIGTERM)  # the first may come just before the run listens again
+                time.sleep(0.05)
+            if process.poll() is None:
+                process.kill()
+            self.assertEqual(process.wait(), -signal.SIGTERM)
 
     def test_closed_output(self):
         """A reader that goes away (`lido ... | head -1`) is an error, not a crash."""

@@ -13,7 +13,7 @@ static lido_mutex stands_alone = LIDO_MUTEX_INIT("alone");
 struct shared {
     lido_mutex *mutex, *second;
     struct check_gate taken, go;
-    const char *site;
+    const char *site, *waits_at;
     uint64_t timeout_ns;
     lido_status status;
 };
@@ -266,7 +266,7 @@ static void lock_two(void *context) {
     struct shared *shared = context;
     CHECK_OK(lido_mutex_lock_at(shared->mutex, shared->site));
     check_gate_pass(&shared->taken);
-    shared->status = lido_mutex_lock_at(shared->second, "second.c:1");
+    shared->status = lido_mutex_lock_at(shared->second, shared->waits_at);
     if (shared->status == LIDO_OK)
         CHECK_OK(lido_mutex_unlock(shared->second));
     CHECK_OK(lido_mutex_unlock(shared->mutex));
@@ -274,14 +274,17 @@ static void lock_two(void *context) {
 
 /* `count` threads, each holding one lock; all but the last wait for the next one's already. */
 static void close_a_circle_of(int count) {
-    lido_mutex locks[4];
-    struct shared shared[4];
-    struct check_thread threads[4];
+    enum { MOST = 12 };
+    lido_mutex locks[MOST];
+    struct shared shared[MOST];
+    struct check_thread threads[MOST];
     memset(locks, 0, sizeof locks);
     memset(shared, 0, sizeof shared);
     for (int i = 0; i < count; i++) {
-        shared[i] = (struct shared){
-            .mutex = &locks[i], .second = &locks[(i + 1) % count], .site = "first.c:1"};
+        shared[i] = (struct shared){.mutex = &locks[i],
+                                    .second = &locks[(i + 1) % count],
+                                    .site = i ? "other.c:1" : "first.c:1",
+                                    .waits_at = i ? "other.c:2" : "second.c:1"};
         if (i == count - 1)
             break;
         check_start(&threads[i], lock_two, &shared[i]);
@@ -310,6 +313,7 @@ static void whoever_closes_a_circle_is_told_and_the_others_go_on(void **state) {
     close_a_circle_of(2);
     close_a_circle_of(3);
     close_a_circle_of(4);
+    close_a_circle_of(12); /* more than a message can know of */
 }
 
 static void a_chain_that_ends_in_a_running_thread_is_no_circle(void **state) {

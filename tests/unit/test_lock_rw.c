@@ -49,11 +49,13 @@ static void readers_read_together_and_a_writer_is_alone(void **state) {
     for (int i = 0; i < 2; i++)
         check_start(&threads[i], use, &readers[i]);
     check_gate_await(&inside, 2);
-    CHECK_FAILS(lido_rwlock_write(&lock, 0), LIDO_ERR_BUSY, "r.c:1");
-    CHECK_FAILS(lido_rwlock_write(&lock, LIDO_MILLISECONDS(3)), LIDO_ERR_TIMEOUT, "waited 3 ms");
+    CHECK_FAILS(lido_rwlock_write(&lock, 0), LIDO_ERR_BUSY,
+                "held, locked last at r.c:1; try"); /* nobody in particular holds it */
+    CHECK_FAILS(lido_rwlock_write(&lock, LIDO_MILLISECONDS(3)), LIDO_ERR_TIMEOUT,
+                "waited 3 ms; held, locked last at r.c:1; hold");
     CHECK_OK(lido_rwlock_read(&lock, 0));
     CHECK_OK(lido_rwlock_unlock(&lock));
-    CHECK_FAILS(lido_rwlock_destroy(&lock), LIDO_ERR_BUSY, "book");
+    CHECK_FAILS(lido_rwlock_destroy(&lock), LIDO_ERR_BUSY, "\"book\": held, locked last at");
     check_gate_open(&inside);
     for (int i = 0; i < 2; i++) {
         check_join(&threads[i]);

@@ -4,6 +4,7 @@
 
 #include "text.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -130,12 +131,16 @@ static int start(struct crew *crew, pthread_t *threads) {
     return started > 0 ? 0 : error;
 }
 
+static void empty(struct crew *crew) {
+    stop(crew);
+    (void)lido_ring_destroy(crew->ring);
+}
+
 const char *crew_run(struct crew *crew) {
     if (!fill(crew))
         return lido_last_error();
     uint32_t asked = crew->threads;
     crew->begin_ns = lido_now_ns();
-    pthread_t *threads = must_realloc(NULL, asked * sizeof *threads);
     crew->watch = (struct watch){.name = crew->name,
                                  .silent = crew->silent,
                                  .read_done = read_done,
@@ -143,7 +148,12 @@ const char *crew_run(struct crew *crew) {
                                  .tell = tell,
                                  .context = crew,
                                  .total = crew->count};
-    watch_begin(&crew->watch);
+    if (!watch_begin(&crew->watch)) {
+        const char *why = strerror(errno);
+        empty(crew);
+        return why;
+    }
+    pthread_t *threads = must_realloc(NULL, asked * sizeof *threads);
     int error = start(crew, threads);
     if (error == 0)
         watch_run(&crew->watch);
@@ -151,8 +161,7 @@ const char *crew_run(struct crew *crew) {
         pthread_join(threads[i], NULL);
     watch_close(&crew->watch);
     crew->done = count_done(crew);
-    stop(crew);
-    (void)lido_ring_destroy(crew->ring);
+    empty(crew);
     (void)lido_mutex_destroy(&crew->lock);
     for (uint32_t i = 0; i < asked; i++)
         (void)lido_mutex_destroy(&crew->hands[i].lock);

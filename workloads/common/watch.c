@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char bar[] = "##############################";
@@ -20,12 +21,15 @@ static sigset_t interruptions(void) {
     return set;
 }
 
-void watch_begin(struct watch *watch) {
+bool watch_begin(struct watch *watch) {
     sigset_t blocked = interruptions();
     sigaddset(&blocked, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &blocked, NULL);
     watch->signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
-    watch->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    watch->wake = watch->signals < 0 ? -1 : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (watch->wake < 0 && watch->signals >= 0)
+        close(watch->signals);
+    return watch->wake >= 0;
 }
 
 void watch_end(struct watch *watch) {
@@ -35,6 +39,13 @@ void watch_end(struct watch *watch) {
 void watch_close(struct watch *watch) {
     close(watch->signals);
     close(watch->wake);
+}
+
+void watch_forget(void) {
+    const struct timespec at_once = {0, 0};
+    sigset_t set = interruptions();
+    while (sigtimedwait(&set, NULL, &at_once) > 0) {}
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
 }
 
 static void pass_on(struct watch *watch) {

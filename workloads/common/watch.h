@@ -22,12 +22,17 @@ struct watch {
     int signals, wake;
 };
 
-/* Blocks the signals; before the first thread is started. */
-void watch_begin(struct watch *watch);
+/* Blocks the signals; before the first thread is started.
+ *
+ * Returns  whether the descriptors were to be had; without them nothing is watched, and errno says why. */
+bool watch_begin(struct watch *watch);
 /* Watches until some thread calls watch_end. */
 void watch_run(struct watch *watch);
 void watch_end(struct watch *watch);
-/* Gives the descriptors back; the signals stay blocked, so that what is left to do is done. */
+/* Gives the descriptors back; the signals stay blocked, so that what was done can be stored. */
 void watch_close(struct watch *watch);
+/* Lets them end the program again, for what is left may wait for others: who reads its report, say. Those
+ * that came since are forgotten, as they had nothing to stop any more. */
+void watch_forget(void);
 
 #endif

@@ -78,6 +78,8 @@ static int parse_options(int argc, char *argv[], struct options *o) {
         fputs(usage, stdout);
     if (read != OPTIONS_GOOD)
         return read == OPTIONS_HELP ? -1 : EXIT_USAGE;
+    if (o->db != NULL && o->db[0] == '\0') /* SQLite would write to a file that nobody ever sees */
+        return complain("--db", "names no file", EXIT_USAGE);
     if (o->threads == 0)
         o->threads = count_processors() < THREAD_LIMIT ? count_processors() : THREAD_LIMIT;
     if (o->detectors == 0)
@@ -140,6 +142,7 @@ static int analyse(struct run *run, struct sqlite3 *db) {
     run->used = processors_used();
     run->wall_s = (double)(lido_now_ns() - run->begin_ns) / 1e9;
     run->allocations = pooled_malloc_read_counts();
+    watch_forget();
     int status = report(run);
     return stored ? status : EXIT_FAILED;
 }

@@ -112,6 +112,6 @@ bool workers_run(struct run *run) {
                               .locks = run->options.locks ? &run->locks : NULL};
     const char *why = crew_run(&run->crew);
     if (why != NULL)
-        snprintf(run->failure, sizeof run->failure, "no thread can be started: %s", why);
+        snprintf(run->failure, sizeof run->failure, "the threads cannot be started: %s", why);
     return run->failure[0] == '\0';
 }
