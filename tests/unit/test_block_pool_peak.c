@@ -556,51 +556,41 @@ static void a_limit_on_what_exists_bounds_memory_too(void **state) {
 
 /* ---- Stores of threads that rest ---------------------------------------------------------- */
 
-struct part {
+struct resting {
     lido_block_pool *pool;
-    pthread_barrier_t *barrier;
-    bool rests;
+    struct check_gate *gate;
 };
 
-static void fill_and_rest(const struct part *part) {
+static void fill_and_rest(void *context) {
+    const struct resting *resting = context;
     void *blocks[500];
-    CHECK_EQ(lido_block_pool_acquire_many(part->pool, 500, blocks), 500);
-    CHECK_OK(lido_block_pool_release_many(part->pool, 500, blocks));
-    pthread_barrier_wait(part->barrier);
-    pthread_barrier_wait(part->barrier);
+    CHECK_EQ(lido_block_pool_acquire_many(resting->pool, 500, blocks), 500);
+    CHECK_OK(lido_block_pool_release_many(resting->pool, 500, blocks));
+    check_gate_pass(resting->gate);
 }
 
-static void use_while_others_rest(const struct part *part) {
-    pthread_barrier_wait(part->barrier);
-    uint64_t before = stats_of(part->pool).cached;
-    for (int turn = 0; turn < 40; turn++) {
-        use_lightly(part->pool, 200);
-        check_advance(LIDO_MILLISECONDS(300));
-    }
-    lido_block_pool_stats s = stats_of(part->pool);
-    CHECK(before > 8 * 64 && s.cached <= 200 && s.committed_bytes <= 3 * 262144);
-    pthread_barrier_wait(part->barrier);
-}
-
-static void do_part(void *context) {
-    struct part *part = context;
-    if (part->rests)
-        fill_and_rest(part);
-    else
-        use_while_others_rest(part);
-}
-
+/* They fill their caches one behind the other: side by side, chance decides how much each one keeps. */
 static void caches_of_threads_that_rest_are_emptied_by_itself(void **state) {
     (void)state;
-    enum { threads = 9 };
-    pthread_barrier_t barrier;
-    struct part parts[threads];
+    enum { threads = 8 };
+    struct check_gate gate = {0};
+    struct check_thread thread[threads];
     lido_block_pool *pool = MAKE(.block_size = BYTES, .idle_keep_ns = LIDO_MILLISECONDS(250));
-    pthread_barrier_init(&barrier, NULL, threads);
+    struct resting resting = {pool, &gate};
+    for (int i = 0; i < threads; i++) {
+        check_start(&thread[i], fill_and_rest, &resting);
+        check_gate_await(&gate, i + 1);
+    }
+    CHECK(stats_of(pool).cached > threads * 64);
+    for (int turn = 0; turn < 40; turn++) {
+        use_lightly(pool, 200);
+        check_advance(LIDO_MILLISECONDS(300));
+    }
+    lido_block_pool_stats s = stats_of(pool);
+    CHECK(s.cached <= 200 && s.committed_bytes <= 3 * 262144);
+    check_gate_open(&gate);
     for (int i = 0; i < threads; i++)
-        parts[i] = (struct part){pool, &barrier, i > 0};
-    check_in_threads(threads, do_part, parts, sizeof parts[0]);
-    pthread_barrier_destroy(&barrier);
+        check_join(&thread[i]);
     CHECK_OK(lido_block_pool_destroy(pool));
 }
 
