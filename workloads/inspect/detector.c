@@ -3,6 +3,7 @@
 #include "parts.h"
 
 #include "common/python_source.h"
+#include "common/python_tree.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -78,20 +79,6 @@ int detector_reset(void *context, void *object) {
     return 0;
 }
 
-/* The line of the first error, the innermost one: around it there may be one as large as the file. */
-static uint32_t error_line(TSNode node) {
-    for (TSNode found = node;;) {
-        uint32_t i = 0, count = ts_node_child_count(node);
-        if (strcmp(ts_node_type(node), "ERROR") == 0 || ts_node_is_missing(node))
-            found = node;
-        while (i < count && !ts_node_has_error(ts_node_child(node, i)))
-            i++;
-        if (i == count)
-            return ts_node_start_point(found).row + 1;
-        node = ts_node_child(node, i);
-    }
-}
-
 void detector_run(struct detector *d, uint32_t file) {
     const struct source_file *source = &d->corpus->files.items[file];
     const char *reason = source->reason;
@@ -103,16 +90,13 @@ void detector_run(struct detector *d, uint32_t file) {
     else
         d->bytes = d->source.count;
     if (reason == NULL && python_source_check(&d->source, &d->reason)) {
-        /* Without a time limit and a cancellation flag the parser always ends with a tree. */
-        TSTree *tree = ts_parser_parse_string(d->parser, NULL, d->source.items, d->source.count);
-        TSNode root = ts_tree_root_node(tree);
-        if (ts_node_has_error(root)) {
-            d->bad_line = error_line(root);
-        } else {
+        TSTree *tree = python_tree_parse(d->parser, &d->source, &d->reason);
+        if (tree != NULL) {
+            TSNode root = ts_tree_root_node(tree);
             visit_tree(d, root);
             rules_run(d->rules, d, root);
+            ts_tree_delete(tree);
         }
-        ts_tree_delete(tree);
     }
     if (d->bad_line != 0)
         text_print(&d->reason, "syntax error at line %u", d->bad_line);
