@@ -290,19 +290,22 @@ class InTheWay(InspectCase):
         """tree-sitter 0.20.7 corrupts the heap where a node has 65,536 children, and takes minutes for some errors: most
         of these ended the run, or did not let it end. Each is told, and the files beside it are analysed."""
         many = 300000
-        long, row = "an expression of more than 30000 parts at line", "more than 30000 comments in a row"
+        long = "more than 60000 words, signs and comments in one statement at line"
         bad = {"brackets": (b"x = 1\ny = " + b"(" * many, "brackets nested too deeply at line 2"),
                "annotation": (b"def f(x: " + b"A[" * 250 + b"B" + b"]" * 250 + b"): pass\n",
                               "brackets nested too deeply at line 1"),
                "signs": (b"x = 1\n" + b"*" * many, f"{long} 2"),
                "not": (b"x = " + b"not " * many, f"{long} 1"),
                "lambda": (b"x = [" + b"lambda a, b: " * many, f"{long} 1"),
-               "comments": (b"#\n" * many, row),
-               "comments_inside": (b"x = (\n" + b"#\n" * many + b"1)\n", row),
-               "continued": (b"x = 1 + " + b"\\\n" * many + b"1\n", row),
+               "comments": (b"#\n" * many, f"{long} 60001"),
+               "comments_inside": (b"x = (\n" + b"#\n" * many + b"1)\n", f"{long} 59999"),
+               "continued": (b"x = 1 + " + b"\\\n" * many + b"1\n", f"{long} 59997"),
+               "signs_in_lines": (b"**#c\n" * many, f"{long} 20001"),
+               "blocks": (b"if 1:\n" + b"#\n" * 25000 + b" if 1:\n" + b" #\n" * 25000 + b"  if 1:\n" + b"  #\n" * 25000 + b")",
+                          f"{long} 60001"),
                "closed": (b"x = 1\n" + b")" * many, f"{long} 2"),
                "closed_lines": (b"x = 1\n" + b")\n" * many, "syntax error at line"),
-               "decorators": (b"@\n" * many, "syntax error at line 1"),
+               "decorators": (b"@\n" * many, f"{long} 60001"),
                "cut_off": (b"y = 2\nx = [" + b"1," * many, "syntax error at line"),
                "no_end": (b"y = 2\nx = '''" + b"some words\n" * many, "syntax error at line"),
                "no_python": (b"Some words, and - a sign: it's more.\n" * (many // 10), "syntax error at line 1"),

@@ -11,22 +11,27 @@ enum {
     BRACKETS_MAX = 200,       /* in one another; MAXLEVEL of Python's tokenizer */
     LEAST_SECONDS = 10,       /* an ordinary file takes some milliseconds */
     BYTES_A_SECOND = 1 << 20, /* and 5 to 20 MiB a second */
-    /* tree-sitter 0.20.7 counts children in 16 bits, and corrupts the heap with more. As nodes that repeat are
-     * halved, only an error has so many: what was on the stack before it, and what it skips; and comments
-     * and continued lines (extras) in a row. */
-    CHILDREN_MAX = 60000,
-    ROW_MAX = CHILDREN_MAX / 2
+    /* tree-sitter 0.20.7 counts children in 16 bits, and corrupts the heap with more. Nodes that repeat are halved
+     * as they grow, so only an error has so many: what it skips, and what was open when it came. */
+    CHILDREN_MAX = 60000
 };
 
 /* ---- Before the parser ------------------------------------------------------------------------- */
 
+/* What is open at a depth of brackets: words, signs and comments since the last that an element or a statement
+ * ended with. Outside of brackets comments stay open to the next line that is not indented. */
+struct level {
+    uint32_t open;
+    bool has_lambda; /* whose commas and colon end nothing */
+};
+
 struct survey {
-    const char *too_deep;       /* the first bracket in too many others; NULL: there is none */
-    const char *too_long;       /* where an expression is; NULL: nowhere */
-    uint32_t tokens;            /* at most */
-    uint32_t extras, extras_at; /* the longest row of them, and what it is at */
-    uint32_t parts;  /* of the expression at hand, or of a row of them without brackets */
-    bool has_lambda; /* in it: its commas separate no elements */
+    const char *too_deep; /* the first bracket in too many others; NULL: there is none */
+    const char *too_long; /* where too much is open; NULL: nowhere */
+    uint32_t tokens;      /* at most */
+    uint32_t open, comments, depth, indent;
+    const char *last, *last_end; /* the last word or sign */
+    struct level levels[BRACKETS_MAX + 2];
 };
 
 static const char *end_of_string(const char *c, const char *end) {
@@ -62,14 +67,13 @@ static uint32_t count_tokens(const char *c, const char *end) {
     return count;
 }
 
-static bool is_extra(char c) {
-    return c == '#' || c == '\\';
-}
-
-static const char *skip_extra(struct survey *survey, const char *c, const char *end) {
+static const char *skip_comment(struct survey *survey, const char *c, const char *end) {
     survey->tokens++;
-    if (++survey->extras_at > survey->extras)
-        survey->extras = survey->extras_at;
+    survey->open++;
+    if (survey->depth == 0)
+        survey->comments++;
+    else
+        survey->levels[survey->depth].open++;
     if (*c == '\\')
         return end - c > 1 ? c + 2 : end; /* with its line end */
     while (c < end && *c != '\n')
@@ -77,64 +81,93 @@ static const char *skip_extra(struct survey *survey, const char *c, const char *
     return c;
 }
 
+static void end_element(struct survey *survey) {
+    struct level *level = &survey->levels[survey->depth];
+    survey->open -= level->open;
+    *level = (struct level){0, false};
+}
+
+/* Where something is still to come the parser reads on in the next line. */
+static bool line_may_end(const struct survey *survey) {
+    static const char *const words[] = {"not",  "and",  "or",    "in",     "is", "if",
+                                        "else", "from", "await", "lambda", "as"};
+    size_t length = (size_t)(survey->last_end - survey->last);
+    if (length == 0 || survey->depth > 0)
+        return survey->depth == 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strlen(words[i]) == length && memcmp(words[i], survey->last, length) == 0)
+            return false;
+    char c = survey->last_end[-1];
+    return is_word(c) || (c == ':' ? !survey->levels[0].has_lambda
+                                   : strchr("\"')]},;.", c) != NULL || (unsigned char)c > 127);
+}
+
+/* The end of a line, and, where the next one is indented more, one token there and one where that ends. */
+static const char *skip_line_end(struct survey *survey, const char *c, const char *end) {
+    const char *from = ++c;
+    while (c < end && (*c == ' ' || *c == '\t' || *c == '\f'))
+        c++;
+    if (c == end || *c == '\n' || *c == '#')
+        return c;
+    uint32_t indent = (uint32_t)(c - from);
+    survey->tokens += indent > survey->indent ? 3 : 1;
+    survey->indent = indent;
+    if (line_may_end(survey)) {
+        end_element(survey);
+        survey->open -= indent == 0 ? survey->comments : 0;
+        survey->comments = indent == 0 ? 0 : survey->comments;
+    }
+    return c;
+}
+
+static void note_sign(struct survey *survey, const char *c) {
+    struct level *level = &survey->levels[survey->depth];
+    if (*c == '(' || *c == '[' || *c == '{') {
+        if (survey->depth == BRACKETS_MAX)
+            survey->too_deep = c;
+        else
+            survey->depth++;
+    } else if ((*c == ')' || *c == ']' || *c == '}') && survey->depth > 0) {
+        end_element(survey);
+        survey->depth--;
+    } else if ((*c == ',' && survey->depth > 0 && !level->has_lambda) ||
+               (*c == ';' && survey->depth == 0))
+        end_element(survey);
+}
+
 static const char *skip_part(struct survey *survey, const char *c, const char *end) {
     const char *from = c;
+    survey->open++;
+    survey->levels[survey->depth].open++;
     if (*c == '"' || *c == '\'')
         c = end_of_string(c, end);
     while (c < end && is_word(*c))
         c++;
-    survey->tokens += count_tokens(from, c > from ? c : c + 1);
-    survey->has_lambda |= c - from == 6 && memcmp(from, "lambda", 6) == 0;
-    return c > from ? c : c + 1;
-}
-
-/* Brackets, and what ends an expression: a line or a statement outside of them, a comma inside. */
-static uint32_t note_sign(struct survey *survey, const char *c, uint32_t depth) {
-    if (depth == 0 ? *c == '\n' || *c == ';' : *c == ',' && !survey->has_lambda) {
-        survey->parts = 0;
-        survey->has_lambda = false;
-    }
-    if ((*c == '(' || *c == '[' || *c == '{') && ++depth > BRACKETS_MAX)
-        survey->too_deep = c;
-    if (*c == ')' || *c == ']' || *c == '}')
-        depth -= depth > 0;
-    return depth;
-}
-
-/* The end of a line, and, where the next one is indented more, one token there and one where that ends. */
-static const char *skip_line_end(struct survey *survey, const char *c, const char *end,
-                                 uint32_t *indent) {
-    const char *from = ++c;
-    while (c < end && (*c == ' ' || *c == '\t' || *c == '\f'))
-        c++;
-    if (c < end && *c == '\n')
-        return c;
-    survey->tokens += c - from > (ptrdiff_t)*indent ? 3 : 1;
-    *indent = (uint32_t)(c - from);
+    if (c == from)
+        note_sign(survey, c++);
+    if (c - from == 6 && memcmp(from, "lambda", 6) == 0)
+        survey->levels[survey->depth].has_lambda = true;
+    survey->tokens += count_tokens(from, c);
+    survey->last = from;
+    survey->last_end = c;
     return c;
 }
 
-static struct survey look_at(const struct text *source) {
-    struct survey survey = {0};
+static void look_at(struct survey *survey, const struct text *source) {
     const char *c = source->items, *end = c + source->count;
-    for (uint32_t depth = 0, indent = 0; c < end && survey.too_deep == NULL;) {
-        depth = note_sign(&survey, c, depth);
+    *survey = (struct survey){.last = c, .last_end = c};
+    while (c < end && survey->too_deep == NULL) {
         if (*c == '\n')
-            c = skip_line_end(&survey, c, end, &indent);
+            c = skip_line_end(survey, c, end);
         else if (*c == ' ' || *c == '\t' || *c == '\f')
             c++;
         else {
-            if (++survey.parts > ROW_MAX && survey.too_long == NULL)
-                survey.too_long = c;
-            if (is_extra(*c))
-                c = skip_extra(&survey, c, end);
-            else {
-                survey.extras_at = 0;
-                c = skip_part(&survey, c, end);
-            }
+            const char *from = c;
+            c = *c == '#' || *c == '\\' ? skip_comment(survey, c, end) : skip_part(survey, c, end);
+            if (survey->open > CHILDREN_MAX && survey->too_long == NULL)
+                survey->too_long = from;
         }
     }
-    return survey;
 }
 
 static uint32_t line_of(const struct text *source, const char *at) {
@@ -191,23 +224,17 @@ static uint32_t error_line(TSNode node) {
     }
 }
 
-static void refuse(const struct survey *survey, const struct text *source, struct text *reason) {
-    bool is_large = survey->tokens > CHILDREN_MAX;
-    if (survey->too_deep != NULL)
-        text_print(reason, "brackets nested too deeply at line %u",
-                   line_of(source, survey->too_deep));
-    else if (is_large && survey->extras > ROW_MAX)
-        text_print(reason, "more than %u comments in a row", ROW_MAX);
-    else if (is_large && survey->too_long != NULL)
-        text_print(reason, "an expression of more than %u parts at line %u", ROW_MAX,
-                   line_of(source, survey->too_long));
-}
-
 TSTree *python_tree_parse(TSParser *parser, const struct text *source, struct text *reason) {
-    struct survey survey = look_at(source);
+    struct survey survey;
     struct witness witness = {0, 0};
     uint32_t seconds = LEAST_SECONDS + source->count / BYTES_A_SECOND;
-    refuse(&survey, source, reason);
+    look_at(&survey, source);
+    if (survey.too_deep != NULL)
+        text_print(reason, "brackets nested too deeply at line %u",
+                   line_of(source, survey.too_deep));
+    else if (survey.too_long != NULL)
+        text_print(reason, "more than %u words, signs and comments in one statement at line %u",
+                   CHILDREN_MAX, line_of(source, survey.too_long));
     if (reason->count > 0)
         return NULL;
     TSTree *tree = parse(parser, source, seconds, &witness, survey.tokens > CHILDREN_MAX);

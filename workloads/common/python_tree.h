@@ -9,8 +9,8 @@
 
 #include <tree_sitter/api.h>
 
-/* NULL: the reason is `syntax error at line N`, `brackets nested too deeply at line N`, `more than N comments in a
- * row` (or continued lines), `an expression of more than N parts at line N` or `takes more than N s to parse`. */
+/* NULL: the reason is `syntax error at line N`, `brackets nested too deeply at line N`, `more than N words, signs and
+ * comments in one statement at line N` or `takes more than N s to parse`. */
 TSTree *python_tree_parse(TSParser *parser, const struct text *source, struct text *reason);
 
 #endif
