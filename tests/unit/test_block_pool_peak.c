@@ -395,6 +395,32 @@ static void at_a_threshold_of_all_only_trim_gives_back(void **state) {
     end_with_survivors(pool);
 }
 
+static void use_much(lido_block_pool *pool, int turns) {
+    for (int turn = 0; turn < turns; turn++) {
+        for (int i = 0; i < 2048; i++)
+            CHECK_OK(lido_block_pool_release(pool, lido_block_pool_acquire(pool)));
+        check_advance(LIDO_MILLISECONDS(1));
+    }
+}
+
+/* Half of the slabs are empty for longer than idle_keep, the others are not yet. */
+static void what_is_young_does_not_go_with_what_is_old(void **state) {
+    (void)state;
+    lido_block_pool *pool = MAKE(.block_size = BYTES, .idle_keep_ns = LIDO_MILLISECONDS(100));
+    CHECK_EQ(lido_block_pool_acquire_many(pool, MANY, all), MANY);
+    uint64_t committed = stats_of(pool).committed_bytes;
+    CHECK_OK(lido_block_pool_release_many(pool, MANY / 2, all));
+    check_advance(LIDO_MILLISECONDS(80));
+    CHECK_OK(lido_block_pool_release_many(pool, MANY / 2 - 100, all + MANY / 2));
+    use_much(pool, 80);
+    uint64_t left = stats_of(pool).committed_bytes;
+    CHECK(left < committed * 6 / 10 && left > committed * 4 / 10);
+    use_much(pool, 40);
+    CHECK(stats_of(pool).committed_bytes < committed / 10);
+    CHECK_OK(lido_block_pool_release_many(pool, 100, all + MANY - 100));
+    CHECK_OK(lido_block_pool_destroy(pool));
+}
+
 /* What is kept for ever is not what trim could give back. */
 static void ready_blocks_are_no_fragmentation(void **state) {
     (void)state;
@@ -446,7 +472,8 @@ static void what_cannot_be_gained_is_not_tried_for_ever(void **state) {
             CHECK_OK(lido_block_pool_release(pool, all[i]));
         CHECK_OK(lido_block_pool_destroy(pool));
     }
-    CHECK(looks[1] < 2 * looks[0] + 1000);
+    /* 2,000 slow calls when there is nothing to do, 64,000 when there is. */
+    CHECK(looks[0] < 40000 && looks[1] < 2 * looks[0] + 1000);
 }
 
 static void what_one_pool_emptied_serves_another(void **state) {
@@ -607,6 +634,7 @@ CHECK_MAIN(TEST(survivors_keep_a_fifth_at_most_after_three_turnovers_and_trim),
            TEST(below_the_threshold_nothing_goes_back_by_itself), TEST(bursts_do_not_keep_the_peak),
            TEST(a_threshold_set_anew_ends_what_began), TEST(the_threshold_is_a_knob),
            TEST(at_a_threshold_of_all_only_trim_gives_back),
+           TEST(what_is_young_does_not_go_with_what_is_old),
            TEST(ready_blocks_are_no_fragmentation),
            TEST(what_cannot_be_gained_is_not_tried_for_ever),
            TEST(a_fork_in_the_middle_of_a_purge_finds_the_pool_whole),
