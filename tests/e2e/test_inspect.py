@@ -294,7 +294,7 @@ class InTheWay(InspectCase):
         bad = {"brackets": (b"x = 1\ny = " + b"(" * many, "brackets nested too deeply at line 2"),
                "annotation": (b"x: " + b"A[" * 250 + b"B" + b"]" * 250, "brackets nested too deeply at line 1"),
                "signs": (b"x = 1\n" + b"*" * many, f"{long} 2"),
-               "not": (b"x = " + b"not " * many, f"{long} 1"),
+               "not": (b"x = " + b"not\n" * many, f"{long} 59999"),
                "lambda": (b"x = [" + b"lambda a, b: " * many, f"{long} 1"),
                "comments": (b"#\n" * many, f"{long} 60001"),
                "comments_inside": (b"x = (\n" + b"#\n" * many + b"1)\n", f"{long} 59999"),

@@ -599,7 +599,7 @@ static void fill_and_rest(void *context) {
 /* They fill their caches one behind the other: side by side, chance decides how much each one keeps. */
 static void caches_of_threads_that_rest_are_emptied_by_itself(void **state) {
     (void)state;
-    enum { threads = 8 };
+    enum { threads = 40 };
     struct check_gate gate = {0};
     struct check_thread thread[threads];
     lido_block_pool *pool = MAKE(.block_size = BYTES, .idle_keep_ns = LIDO_MILLISECONDS(250));
@@ -615,6 +615,39 @@ static void caches_of_threads_that_rest_are_emptied_by_itself(void **state) {
     }
     lido_block_pool_stats s = stats_of(pool);
     CHECK(s.cached <= 200 && s.committed_bytes <= 3 * 262144);
+    check_gate_open(&gate);
+    for (int i = 0; i < threads; i++)
+        check_join(&thread[i]);
+    CHECK_OK(lido_block_pool_destroy(pool));
+}
+
+static _Atomic uint64_t barriers;
+
+static int counting_barrier(void) {
+    barriers++;
+    return lido__sys_real.barrier();
+}
+
+/* A barrier for each 16, with the lock let go in between; and all of them in the end. */
+static void trim_empties_the_stores_of_many_threads_in_steps(void **state) {
+    (void)state;
+    enum { threads = 40, STEPS = 3 };
+    struct check_gate gate = {0};
+    struct check_thread thread[threads];
+    lido_block_pool *pool = MAKE(.block_size = BYTES);
+    struct resting resting = {pool, &gate};
+    if (lido__sys_real.barrier_register() != 0)
+        skip();
+    for (int i = 0; i < threads; i++) {
+        check_start(&thread[i], fill_and_rest, &resting);
+        check_gate_await(&gate, i + 1);
+    }
+    CHECK(stats_of(pool).cached > threads * 64);
+    lido__sys.barrier = counting_barrier;
+    barriers = 0;
+    (void)lido_block_pool_trim(pool, LIDO_FOREVER);
+    CHECK_EQ(barriers, STEPS);
+    CHECK_EQ(stats_of(pool).cached, 0);
     check_gate_open(&gate);
     for (int i = 0; i < threads; i++)
         check_join(&thread[i]);
@@ -640,4 +673,5 @@ CHECK_MAIN(TEST(survivors_keep_a_fifth_at_most_after_three_turnovers_and_trim),
            TEST(a_fork_in_the_middle_of_a_purge_finds_the_pool_whole),
            TEST(what_one_pool_emptied_serves_another),
            TEST(a_limit_on_what_exists_bounds_memory_too),
-           TEST(caches_of_threads_that_rest_are_emptied_by_itself))
+           TEST(caches_of_threads_that_rest_are_emptied_by_itself),
+           TEST(trim_empties_the_stores_of_many_threads_in_steps))

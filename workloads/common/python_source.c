@@ -69,14 +69,11 @@ bool python_source_check(struct text *source, struct text *reason) {
     unify(source);
     find_coding(source, &name, &length);
     const char *zero = memchr(source->items, '\0', source->count);
-    uint32_t line = 1;
-    for (const char *c = source->items; zero != NULL && c < zero; c++)
-        line += *c == '\n';
     if (length > 0 && !is_utf8_name(name, length))
         text_print(reason, "encoding %.*s", (int)(length < 64 ? length : 64), name);
     else if (utf8_prefix(source->items, source->count) != source->count)
         text_print(reason, "not valid UTF-8");
     else if (zero != NULL)
-        text_print(reason, "syntax error at line %u", line);
+        text_print(reason, "syntax error at line %u", text_line_at(source, zero));
     return reason->count == 0;
 }

@@ -10,7 +10,7 @@
 enum {
     BRACKETS_MAX = 200,       /* in one another; MAXLEVEL of Python's tokenizer */
     LEAST_SECONDS = 10,       /* an ordinary file takes some milliseconds */
-    BYTES_A_SECOND = 1 << 20, /* and 5 to 20 MiB a second */
+    BYTES_A_SECOND = 1 << 20, /* as much again for each MiB */
     /* tree-sitter 0.20.7 counts children in 16 bits, and corrupts the heap with more. Nodes that repeat are halved
      * as they grow, so only an error has so many: what it skips, and what was open when it came. */
     CHILDREN_MAX = 60000
@@ -170,13 +170,6 @@ static void look_at(struct survey *survey, const struct text *source) {
     }
 }
 
-static uint32_t line_of(const struct text *source, const char *at) {
-    uint32_t line = 1;
-    for (const char *c = source->items; c < at; c++)
-        line += *c == '\n';
-    return line;
-}
-
 /* ---- While it parses --------------------------------------------------------------------------- */
 
 /* Large files are parsed up to the first error: what the parser says on its way tells where that is. It tries several
@@ -231,10 +224,10 @@ TSTree *python_tree_parse(TSParser *parser, const struct text *source, struct te
     look_at(&survey, source);
     if (survey.too_deep != NULL)
         text_print(reason, "brackets nested too deeply at line %u",
-                   line_of(source, survey.too_deep));
+                   text_line_at(source, survey.too_deep));
     else if (survey.too_long != NULL)
         text_print(reason, "more than %u words, signs and comments in one statement at line %u",
-                   CHILDREN_MAX, line_of(source, survey.too_long));
+                   CHILDREN_MAX, text_line_at(source, survey.too_long));
     if (reason->count > 0)
         return NULL;
     TSTree *tree = parse(parser, source, seconds, &witness, survey.tokens > CHILDREN_MAX);

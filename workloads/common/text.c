@@ -36,6 +36,13 @@ void text_add(struct text *text, const char *bytes, size_t length) {
     text->count += (uint32_t)length;
 }
 
+uint32_t text_line_at(const struct text *text, const char *at) {
+    uint32_t line = 1;
+    for (const char *c = text->items; c < at; c++)
+        line += *c == '\n';
+    return line;
+}
+
 void text_print(struct text *text, const char *format, ...) {
     va_list arguments, again;
     va_start(arguments, format);

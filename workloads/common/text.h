@@ -34,6 +34,8 @@ struct text {
     char *items;
     uint32_t count, capacity;
 };
+/* The line that a place in the text is in, from 1. */
+uint32_t text_line_at(const struct text *text, const char *at);
 void text_add(struct text *text, const char *bytes, size_t length);
 void text_print(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
