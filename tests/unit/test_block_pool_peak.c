@@ -636,8 +636,8 @@ static void trim_empties_the_stores_of_many_threads_in_steps(void **state) {
     struct check_thread thread[threads];
     lido_block_pool *pool = MAKE(.block_size = BYTES);
     struct resting resting = {pool, &gate};
-    if (lido__sys_real.barrier_register() != 0)
-        skip();
+    bool has_barrier =
+        lido__sys_real.barrier_register() == 0; /* else stores are fenced, and need none */
     for (int i = 0; i < threads; i++) {
         check_start(&thread[i], fill_and_rest, &resting);
         check_gate_await(&gate, i + 1);
@@ -646,7 +646,7 @@ static void trim_empties_the_stores_of_many_threads_in_steps(void **state) {
     lido__sys.barrier = counting_barrier;
     barriers = 0;
     (void)lido_block_pool_trim(pool, LIDO_FOREVER);
-    CHECK_EQ(barriers, STEPS);
+    CHECK(barriers == STEPS || !has_barrier);
     CHECK_EQ(stats_of(pool).cached, 0);
     check_gate_open(&gate);
     for (int i = 0; i < threads; i++)
